@@ -1,0 +1,44 @@
+import type { PublicKey } from '../../crypto/signer.ts';
+import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
+
+/** A certificate chain, leaf first, root left out. */
+export type IssuedX509Svid = {
+  readonly chain: readonly Uint8Array[];
+  readonly serialNumber: bigint;
+  /** Unix seconds. */
+  readonly notAfter: number;
+};
+
+export type X509SvidRequest = {
+  readonly id: SpiffeId;
+  readonly publicKey: PublicKey;
+  readonly dnsNames: readonly string[];
+  /** 0 or less: the server's default. */
+  readonly ttlSeconds: number;
+  /** DER of a Name; undefined or empty: the default C=US, O=SPIRE. */
+  readonly subject?: Uint8Array | undefined;
+};
+
+export type JwtSvidRequest = {
+  readonly id: SpiffeId;
+  readonly audience: readonly string[];
+  readonly ttlSeconds: number;
+  readonly includeJti: boolean;
+};
+
+export type IssuedJwtSvid = {
+  readonly token: string;
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+};
+
+/**
+ * Issues what the caller was authorised for (`reference/server.md` §7). Throws 'internal' with SPIRE's texts
+ * (`X509 CA is not available for signing`, ...). The value that is checked is the value that is signed.
+ */
+export interface Issuer {
+  workloadX509Svid(request: X509SvidRequest): Promise<IssuedX509Svid>;
+  agentX509Svid(id: SpiffeId, publicKey: PublicKey): Promise<IssuedX509Svid>;
+  serverX509Svid(publicKey: PublicKey): Promise<IssuedX509Svid>;
+  workloadJwtSvid(request: JwtSvidRequest): Promise<IssuedJwtSvid>;
+}

@@ -1,0 +1,68 @@
+import type { Agent } from '../../spiffe/agent.ts';
+import type { Bundle } from '../../spiffe/bundle.ts';
+import type { Entry } from '../../spiffe/entry.ts';
+import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type {
+  AgentUpdate,
+  BundleDeleteMode,
+  EntryField,
+  NewEntry,
+  Row,
+} from '../datastore/contract.ts';
+
+/**
+ * Everything the server knows, in memory, behind which handlers see no SQL. Reads are synchronous and answer from
+ * memory; writes go to the datastore first and then to memory. It does not assume that it alone writes: whoever
+ * learns of another server's write calls `applied`.
+ */
+export interface Registry {
+  readonly entries: EntryRegistry;
+  readonly agents: AgentRegistry;
+  readonly bundles: BundleRegistry;
+}
+
+export interface EntryRegistry {
+  get(entryId: string): Entry | undefined;
+  /** All entries in row order. */
+  rows(): readonly Row<Entry>[];
+  bySpiffeId(id: SpiffeId): readonly Entry[];
+  /** Entries that an agent may serve (`reference/server.md` §9). Memoised by revision: the same array while nothing changed. */
+  authorizedFor(agent: SpiffeId): readonly Entry[];
+  /** Whether that agent may serve that entry, and the entry. */
+  authorizedEntry(agent: SpiffeId, entryId: string): Entry | undefined;
+  create(entry: NewEntry): Promise<{ readonly entry: Entry; readonly created: boolean }>;
+  update(entry: NewEntry, fields: ReadonlySet<EntryField>): Promise<Entry>;
+  delete(entryId: string): Promise<void>;
+  pruneExpired(beforeUnixSeconds: number): Promise<readonly Entry[]>;
+  /** Grows with every change of what `authorizedFor` could answer. */
+  readonly revision: number;
+}
+
+export interface AgentRegistry {
+  /** From memory; for lists and counts. */
+  get(id: SpiffeId): Agent | undefined;
+  rows(): readonly Row<Agent>[];
+  /** From the datastore, and memory is brought up to date: what makes an agent stop is confirmed with this first. */
+  confirm(id: SpiffeId): Promise<Agent | undefined>;
+  attested(agent: Agent): Promise<Agent>;
+  update(id: SpiffeId, update: AgentUpdate): Promise<Agent>;
+  activate(id: SpiffeId, newSerialNumber: string): Promise<Agent>;
+  ban(id: SpiffeId): Promise<Agent>;
+  delete(id: SpiffeId): Promise<void>;
+}
+
+export interface BundleRegistry {
+  get(trustDomain: TrustDomain): Bundle | undefined;
+  /** All bundles, the own one too, in row order. */
+  rows(): readonly Row<Bundle>[];
+  create(bundle: Bundle): Promise<Bundle>;
+  set(bundle: Bundle): Promise<Bundle>;
+  modify(
+    trustDomain: TrustDomain,
+    change: (stored: Bundle | undefined) => Bundle | undefined,
+  ): Promise<Bundle | undefined>;
+  delete(trustDomain: TrustDomain, mode: BundleDeleteMode): Promise<void>;
+  /** Called after any change; the returned function stops that. */
+  onChange(listener: (trustDomain: TrustDomain) => void): () => void;
+}

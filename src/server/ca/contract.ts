@@ -19,6 +19,12 @@ export type X509SvidRequest = {
   readonly subject?: Uint8Array | undefined;
 };
 
+export type DownstreamX509CaRequest = {
+  readonly publicKey: PublicKey;
+  /** 0 or less: the server's `ca_ttl`. */
+  readonly ttlSeconds: number;
+};
+
 export type JwtSvidRequest = {
   readonly id: SpiffeId;
   readonly audience: readonly string[];
@@ -32,6 +38,16 @@ export type IssuedJwtSvid = {
   readonly expiresAt: number;
 };
 
+export type WitSvidRequest = {
+  readonly id: SpiffeId;
+  /** The workload's own key, which the token binds (`cnf.jwk`). */
+  readonly publicKey: PublicKey;
+  /** The algorithm that the workload will sign with; already checked against its key. */
+  readonly signingAlgorithm: string;
+  /** 0 or less: one hour. */
+  readonly ttlSeconds: number;
+};
+
 /**
  * Issues what the caller was authorised for (`reference/server.md` §7). Throws 'internal' with SPIRE's texts
  * (`X509 CA is not available for signing`, ...). The value that is checked is the value that is signed.
@@ -40,5 +56,8 @@ export interface Issuer {
   workloadX509Svid(request: X509SvidRequest): Promise<IssuedX509Svid>;
   agentX509Svid(id: SpiffeId, publicKey: PublicKey): Promise<IssuedX509Svid>;
   serverX509Svid(publicKey: PublicKey): Promise<IssuedX509Svid>;
+  /** The chain is the new CA's certificate, then what lies between it and the root. */
+  downstreamX509Ca(request: DownstreamX509CaRequest): Promise<IssuedX509Svid>;
   workloadJwtSvid(request: JwtSvidRequest): Promise<IssuedJwtSvid>;
+  workloadWitSvid(request: WitSvidRequest): Promise<IssuedJwtSvid>;
 }

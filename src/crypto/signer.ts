@@ -1,12 +1,16 @@
-import type { KeyType } from './keys.ts';
-
+/** The hash functions that signatures are made with. */
 export type SignatureHash = 'sha256' | 'sha384' | 'sha512';
 
-/** The public half of a key pair that we accept somewhere. */
+/** The families of keys that we accept somewhere; `crypto/keys.ts` lists the ones that we make. */
+export type PublicKeyKind = 'ec-p256' | 'ec-p384' | 'ec-p521' | 'rsa';
+
+/** The public half of a key pair that we accept somewhere. Only `readPublicKey` makes one. */
 export type PublicKey = {
   /** SubjectPublicKeyInfo DER. */
   readonly spki: Uint8Array;
-  readonly keyType: KeyType;
+  readonly kind: PublicKeyKind;
+  /** The size of the field (EC) or of the modulus (RSA). */
+  readonly bits: number;
 };
 
 /**
@@ -17,4 +21,9 @@ export type PublicKey = {
 export interface Signer {
   readonly publicKey: PublicKey;
   sign(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
+}
+
+/** A signer whose RSA keys also make RSASSA-PSS signatures; the salt is as long as the hash (RFC 7518 §3.5). */
+export interface PssSigner extends Signer {
+  signPss(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
 }

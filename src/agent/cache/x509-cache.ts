@@ -1,0 +1,348 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../ops/log.ts';
+import type { Bundle } from '../../spiffe/bundle.ts';
+import { selectorText } from '../../spiffe/selector.ts';
+import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { AuthorizedEntry } from '../authorized-entry.ts';
+import { BundleSet } from './bundle-set.ts';
+import { SelectorIndex } from './selector-index.ts';
+import { Subscriber, type Subscription } from './subscriber.ts';
+import type { Identity, WorkloadUpdate, X509Svid } from './workload-update.ts';
+
+export type X509CacheDeps = {
+  readonly trustDomain: TrustDomain;
+  /** The own trust domain's bundle, as attestation found it. */
+  readonly bundle: Bundle;
+  /** How many SVIDs are kept; more only while someone waits for them. */
+  readonly maxSize: number;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+  /** Called when a subscriber waits for an SVID that is not there. */
+  readonly onMissing: () => void;
+};
+
+/** An entry that needs a new SVID; `former` is the one it has. */
+export type StaleEntry = { readonly entry: AuthorizedEntry; readonly former: X509Svid | undefined };
+
+type CacheRecord = {
+  entry: AuthorizedEntry;
+  selectors: readonly string[];
+  svid: X509Svid | undefined;
+  isStale: boolean;
+  /** When a workload last came for it; 0: never. */
+  lastAccess: number;
+};
+
+/** More sets of identities than this share no update; what they would share is small. */
+const MAX_SHARED_UPDATES = 1024;
+
+/**
+ * The entries that the server lets this agent serve, their X.509-SVIDs, and who waits for them (`reference/agent.md`
+ * §3.5). Every method runs to its end without a pause, so nobody sees half of a change.
+ */
+export class X509Cache {
+  readonly #deps: X509CacheDeps;
+  readonly #records = new Map<string, CacheRecord>();
+  readonly #entriesBySelector = new SelectorIndex<CacheRecord>();
+  readonly #subscribers = new Set<Subscriber>();
+  readonly #subscribersBySelector = new SelectorIndex<Subscriber>();
+  readonly #bundles: BundleSet;
+  /** Updates by the IDs of their entries, until anything changes. */
+  readonly #shared = new Map<string, WorkloadUpdate>();
+  #svidCount = 0;
+
+  constructor(deps: X509CacheDeps) {
+    this.#deps = deps;
+    this.#bundles = new BundleSet(deps.bundle, deps.log);
+  }
+
+  /** Takes what a synchronisation found. `isDue` says whether an SVID is to be renewed. */
+  update(
+    entries: readonly AuthorizedEntry[],
+    bundles: readonly Bundle[],
+    isDue: (svid: X509Svid) => boolean,
+  ): { readonly expiring: number; readonly outdated: number } {
+    const dirty = new Set<Subscriber>();
+    const changed = this.#bundles.replace(bundles);
+    if (changed.size > 0) this.#shared.clear();
+    if (changed.has(this.#deps.trustDomain.name)) {
+      for (const subscriber of this.#subscribers) dirty.add(subscriber);
+    }
+    this.#removeOthers(new Set(entries.map(({ id }) => id)), dirty);
+    const counts = { expiring: 0, outdated: 0 };
+    for (const entry of entries) this.#take(entry, { changed, isDue, dirty, counts });
+    this.#settleSize();
+    this.#notify(dirty);
+    return counts;
+  }
+
+  /** Takes SVIDs that were minted; those whose entry is gone are dropped. */
+  setSvids(svids: ReadonlyMap<string, X509Svid>): void {
+    const dirty = new Set<Subscriber>();
+    for (const [entryId, svid] of svids) {
+      const record = this.#records.get(entryId);
+      if (record === undefined) continue;
+      this.#setSvid(record, svid);
+      record.isStale = false;
+      this.#addMatching(record.selectors, dirty);
+      this.#deps.log.debug('SVID updated', {
+        entry: entryId,
+        spiffe_id: record.entry.spiffeId.toString(),
+      });
+    }
+    this.#notify(dirty);
+  }
+
+  /** Forgets these SVIDs, which must not be used any more; nobody is told before new ones are there. */
+  dropSvids(entryIds: Iterable<string>): void {
+    for (const id of entryIds) {
+      const record = this.#records.get(id);
+      if (record !== undefined) this.#setSvid(record, undefined);
+    }
+  }
+
+  /** What needs a new SVID now. Entries that a subscriber waits for are among them. */
+  staleEntries(): StaleEntry[] {
+    this.#markWaitedFor();
+    const stale: StaleEntry[] = [];
+    for (const { entry, svid, isStale } of this.#records.values()) {
+      if (isStale) stale.push({ entry, former: svid });
+    }
+    return stale;
+  }
+
+  /**
+   * Registers for the updates of these selectors. The first is there as soon as every matching entry has its SVID:
+   * at once if there is none. Without selectors there is the first and no more.
+   */
+  subscribe(selectors: ReadonlySet<string>): Subscription {
+    const subscriber = new Subscriber(selectors, (self) => {
+      this.#subscribers.delete(self);
+      this.#subscribersBySelector.delete(self);
+    });
+    if (selectors.size > 0) {
+      this.#subscribers.add(subscriber);
+      this.#subscribersBySelector.add(subscriber);
+    }
+    const now = this.#deps.clock.now();
+    let isMissing = false;
+    for (const record of this.#matching(selectors)) {
+      record.lastAccess = now;
+      if (record.svid === undefined) isMissing = true;
+    }
+    if (isMissing) {
+      this.#deps.log.info('Waiting for SVID to get cached', {
+        selectors: [...selectors].join(','),
+      });
+      this.#deps.onMissing();
+    } else subscriber.deliver(this.latest(selectors));
+    return subscriber;
+  }
+
+  /** What a subscriber of these selectors would be told now, without waiting for anything. */
+  latest(selectors: ReadonlySet<string>): WorkloadUpdate {
+    const records = this.#matching(selectors).filter(({ svid }) => svid !== undefined);
+    const key = records.map(({ entry }) => entry.id).join('\n');
+    const known = this.#shared.get(key);
+    if (known !== undefined) return known;
+    const update = this.#makeUpdate(records);
+    if (this.#shared.size >= MAX_SHARED_UPDATES) this.#shared.clear();
+    this.#shared.set(key, update);
+    return update;
+  }
+
+  /** The entries that these selectors match, with or without SVID, ascending by ID. */
+  matchingEntries(selectors: ReadonlySet<string>): AuthorizedEntry[] {
+    return this.#matching(selectors).map(({ entry }) => entry);
+  }
+
+  /** The SVIDs held, with the entries they belong to. */
+  *identities(): Generator<Identity> {
+    for (const { entry, svid } of this.#records.values()) {
+      if (svid !== undefined) yield { entry, svid };
+    }
+  }
+
+  /** The own trust domain's bundle. */
+  get bundle(): Bundle {
+    return this.#bundles.own;
+  }
+
+  get svidCount(): number {
+    return this.#svidCount;
+  }
+
+  get entryCount(): number {
+    return this.#records.size;
+  }
+
+  get subscriberCount(): number {
+    return this.#subscribers.size;
+  }
+
+  #removeOthers(keep: ReadonlySet<string>, dirty: Set<Subscriber>): void {
+    for (const [id, record] of this.#records) {
+      if (keep.has(id)) continue;
+      this.#addMatching(record.selectors, dirty);
+      this.#setSvid(record, undefined);
+      this.#records.delete(id);
+      this.#entriesBySelector.delete(record);
+      this.#deps.log.debug('Entry removed', logFields(record.entry));
+    }
+  }
+
+  #take(
+    entry: AuthorizedEntry,
+    {
+      changed,
+      isDue,
+      dirty,
+      counts,
+    }: {
+      changed: ReadonlySet<string>;
+      isDue: (svid: X509Svid) => boolean;
+      dirty: Set<Subscriber>;
+      counts: { expiring: number; outdated: number };
+    },
+  ): void {
+    const record = this.#records.get(entry.id);
+    if (record === undefined) {
+      this.#create(entry, dirty);
+      return;
+    }
+    const former = record.entry;
+    if (former !== entry) this.#replaceEntry(record, entry, dirty);
+    if (entry.federatesWith.some(({ name }) => changed.has(name))) {
+      this.#addMatching(record.selectors, dirty);
+    }
+    if (former.revisionNumber !== entry.revisionNumber) {
+      counts.outdated++;
+      if (record.svid !== undefined) record.isStale = true;
+    }
+    if (record.svid !== undefined && isDue(record.svid)) {
+      counts.expiring++;
+      record.isStale = true;
+    }
+  }
+
+  #create(entry: AuthorizedEntry, dirty: Set<Subscriber>): void {
+    const record: CacheRecord = {
+      entry,
+      selectors: selectorTexts(entry),
+      svid: undefined,
+      isStale: false,
+      lastAccess: 0,
+    };
+    this.#records.set(entry.id, record);
+    this.#entriesBySelector.add(record);
+    this.#addMatching(record.selectors, dirty);
+    this.#deps.log.debug('Entry created', logFields(entry));
+  }
+
+  #replaceEntry(record: CacheRecord, entry: AuthorizedEntry, dirty: Set<Subscriber>): void {
+    const { entry: former, selectors } = record;
+    const wanted = selectorTexts(entry);
+    this.#shared.clear();
+    record.entry = entry;
+    if (!sameTexts(selectors, wanted)) {
+      this.#addMatching(selectors, dirty);
+      this.#entriesBySelector.delete(record);
+      record.selectors = wanted;
+      this.#entriesBySelector.add(record);
+      this.#addMatching(wanted, dirty);
+    }
+    if (!sameTexts(former.federatesWith.map(String), entry.federatesWith.map(String))) {
+      this.#addMatching(wanted, dirty);
+    }
+    if (former.revisionNumber !== entry.revisionNumber) {
+      this.#deps.log.debug('Entry updated', logFields(entry));
+    }
+  }
+
+  /** Makes room when too many are held, or marks what there is room for. */
+  #settleSize(): void {
+    this.#markWaitedFor();
+    const excess = this.#svidCount - this.#deps.maxSize;
+    if (excess > 0) this.#evict(excess);
+    else this.#prefetch(-excess);
+  }
+
+  #evict(excess: number): void {
+    const idle = [...this.#records.values()]
+      .filter(({ svid, selectors }) => svid && !this.#subscribersBySelector.hasAny(selectors))
+      .toSorted((a, b) => a.lastAccess - b.lastAccess);
+    for (const record of idle.slice(0, excess)) {
+      this.#setSvid(record, undefined);
+      record.isStale = false;
+    }
+  }
+
+  #prefetch(room: number): void {
+    let left = room;
+    for (const { isStale, svid } of this.#records.values()) if (isStale && !svid) left--;
+    for (const record of this.#records.values()) {
+      if (left <= 0) return;
+      if (record.svid || record.isStale || record.entry.disableX509SvidPrefetch) continue;
+      record.isStale = true;
+      left--;
+    }
+  }
+
+  /** Any one selector with a subscriber makes an entry wanted, as in SPIRE: it may be asked for next. */
+  #markWaitedFor(): void {
+    for (const record of this.#records.values()) {
+      if (record.svid === undefined && this.#subscribersBySelector.hasAny(record.selectors)) {
+        record.isStale = true;
+      }
+    }
+  }
+
+  #setSvid(record: CacheRecord, svid: X509Svid | undefined): void {
+    this.#svidCount += Number(svid !== undefined) - Number(record.svid !== undefined);
+    record.svid = svid;
+    this.#shared.clear();
+  }
+
+  #addMatching(selectors: readonly string[], dirty: Set<Subscriber>): void {
+    for (const subscriber of this.#subscribersBySelector.withAll(selectors)) dirty.add(subscriber);
+  }
+
+  #notify(dirty: ReadonlySet<Subscriber>): void {
+    if (dirty.size > 0) this.#shared.clear();
+    for (const subscriber of dirty) {
+      const { selectors, isNew } = subscriber;
+      if (isNew && this.#matching(selectors).some(({ svid }) => svid === undefined)) continue;
+      subscriber.deliver(this.latest(selectors));
+    }
+  }
+
+  #matching(selectors: ReadonlySet<string>): CacheRecord[] {
+    const found: CacheRecord[] = [];
+    for (const record of this.#entriesBySelector.withAny(selectors)) {
+      if (record.selectors.every((selector) => selectors.has(selector))) found.push(record);
+    }
+    return found.sort((a, b) => (a.entry.id < b.entry.id ? -1 : 1));
+  }
+
+  #makeUpdate(records: readonly CacheRecord[]): WorkloadUpdate {
+    const identities = records.flatMap(({ entry, svid }) => (svid ? [{ entry, svid }] : []));
+    const names = new Set(identities.flatMap(({ entry }) => entry.federatesWith.map(String)));
+    return {
+      identities,
+      bundle: this.#bundles.own,
+      federatedBundles: this.#bundles.federated(names),
+    };
+  }
+}
+
+const selectorTexts = (entry: AuthorizedEntry): readonly string[] => [
+  ...new Set(entry.selectors.map(selectorText)),
+];
+
+const sameTexts = (a: readonly string[], b: readonly string[]): boolean =>
+  a.length === b.length && new Set([...a, ...b]).size === new Set(a).size;
+
+const logFields = (entry: AuthorizedEntry) => ({
+  entry: entry.id,
+  spiffe_id: entry.spiffeId.toString(),
+});

@@ -1,0 +1,35 @@
+import type { AuthorizedEntry } from './authorized-entry.ts';
+import type { Subscription } from './cache/subscriber.ts';
+import type { WorkloadUpdate } from './cache/workload-update.ts';
+
+/**
+ * What the local APIs may hand out. Workloads are told apart by the texts of their selectors (`type:value`); an
+ * entry applies when each of its selectors is in the set.
+ */
+export interface Identities {
+  /**
+   * News of these selectors' identities, until disposed. The first is there as soon as every matching entry has its
+   * SVID, at once if there is no such entry.
+   */
+  subscribe(selectors: ReadonlySet<string>): Subscription;
+  /** What there is now. Waits for nothing, and does not count as use of the SVIDs. */
+  latest(selectors: ReadonlySet<string>): WorkloadUpdate;
+  /** The matching entries, ascending by ID, whether or not their X.509-SVIDs are there. */
+  matchingEntries(selectors: ReadonlySet<string>): readonly AuthorizedEntry[];
+  /**
+   * A token of that entry for these audiences, from the cache while it is fresh. Throws a Fault with SPIRE's words
+   * when none can be had; rejects with the signal's reason when it aborts first.
+   */
+  fetchJwtSvid(
+    entry: Pick<AuthorizedEntry, 'id' | 'spiffeId'>,
+    audience: readonly string[],
+    signal: AbortSignal,
+  ): Promise<JwtSvid>;
+}
+
+export type JwtSvid = {
+  readonly token: string;
+  /** Unix seconds. */
+  readonly issuedAt: number;
+  readonly expiresAt: number;
+};

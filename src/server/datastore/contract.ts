@@ -1,14 +1,14 @@
 import type { Agent } from '../../spiffe/agent.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { Entry } from '../../spiffe/entry.ts';
-import type { Selector } from '../../spiffe/selector.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 
 /**
  * What survives a restart: SPIRE's schema, version 25 (`reference/server.md` §8). Every method is one transaction;
- * when it resolves, the change is durable. Errors are Faults with SPIRE's `datastore-sql: ` and
- * `datastore-validation: ` texts. Rows that cannot be read (malformed IDs) are told to `skipped` and left out.
+ * when it resolves, the change is durable, and calls resolve in the order in which they took effect. Errors are
+ * Faults with SPIRE's `datastore-sql: ` and `datastore-validation: ` texts. Rows that cannot be read (malformed IDs)
+ * are told to `skipped` and left out.
  */
 export interface Datastore extends AsyncDisposable {
   readonly entries: EntryStore;
@@ -16,11 +16,17 @@ export interface Datastore extends AsyncDisposable {
   readonly bundles: BundleStore;
   readonly joinTokens: JoinTokenStore;
   readonly caJournals: CaJournalStore;
+  /** Deletes the event rows written before that moment. */
+  pruneEvents(beforeUnixSeconds: number): Promise<void>;
+  /** Rejects when the datastore is lost for good (every later call rejects too); never resolves. */
+  readonly failed: Promise<never>;
 }
 
 export type Skipped = (what: {
-  readonly kind: 'entry' | 'agent';
+  readonly kind: 'entry' | 'agent' | 'bundle';
+  /** The entry ID, SPIFFE ID or trust domain, as stored. */
   readonly id: string;
+  readonly rowId: number;
   readonly reason: string;
 }) => void;
 
@@ -49,6 +55,8 @@ export type EntryField =
 export interface EntryStore {
   /** Every entry, in row order. */
   all(skipped: Skipped): Promise<readonly Row<Entry>[]>;
+  /** Those of the named entries that there are, as stored now, in row order. */
+  byIds(entryIds: readonly string[], skipped: Skipped): Promise<readonly Row<Entry>[]>;
   /** Resolves with the similar entry (same IDs, same selectors) and `created: false` if there is one. */
   create(entry: NewEntry): Promise<{ readonly row: Row<Entry>; readonly created: boolean }>;
   /** Throws 'not-found' for an unknown ID. */
@@ -75,20 +83,38 @@ export interface AgentStore {
   all(skipped: Skipped): Promise<readonly Row<Agent>[]>;
   /** The stored agent as it is now (a fresh read), or undefined. */
   get(id: SpiffeId): Promise<Row<Agent> | undefined>;
-  /** Creates the agent, or updates serial, expiry and canReattest of the stored one; replaces its selectors. */
+  /**
+   * Creates the agent, or updates serial, expiry and canReattest of the stored one and clears its renewed SVID; replaces
+   * its selectors. Throws 'denied' (and changes nothing) where the stored agent is banned.
+   */
   attested(agent: Agent): Promise<Row<Agent>>;
-  /** Throws 'not-found'. */
+  /** Throws 'not-found'; 'denied' where the agent is banned and the update names a serial number. */
   update(id: SpiffeId, update: AgentUpdate): Promise<Row<Agent>>;
-  /** Makes the renewed SVID the current one, if it is still the renewed one. Throws 'not-found'. */
+  /** Makes the renewed SVID the current one; changes nothing if it is not the renewed one (any more). Throws 'not-found'. */
   activate(id: SpiffeId, newSerialNumber: string): Promise<Row<Agent>>;
   /** Empties both serial numbers. Throws 'not-found'. */
   ban(id: SpiffeId): Promise<Row<Agent>>;
   /** Deletes the agent with its selectors and, for a join token agent, its alias entries. Throws 'not-found'. */
   delete(id: SpiffeId): Promise<{ readonly entriesDeleted: readonly string[] }>;
+  /** Deletes agents that expired long ago, as `delete` does; banned ones stay. Resolves with those that went. */
+  pruneExpired(rule: AgentPruneRule): Promise<PrunedAgents>;
 }
 
+export type AgentPruneRule = {
+  readonly beforeUnixSeconds: number;
+  /** Also agents that cannot attest again. */
+  readonly includeNonReattestable: boolean;
+  /** At most so many, those that expired first. */
+  readonly limit: number;
+};
+
+export type PrunedAgents = {
+  readonly agents: readonly SpiffeId[];
+  readonly entriesDeleted: readonly string[];
+};
+
 export interface BundleStore {
-  all(): Promise<readonly Row<Bundle>[]>;
+  all(skipped: Skipped): Promise<readonly Row<Bundle>[]>;
   get(trustDomain: TrustDomain): Promise<Row<Bundle> | undefined>;
   /** Throws 'already-exists'. */
   create(bundle: Bundle): Promise<Row<Bundle>>;
@@ -134,5 +160,3 @@ export interface CaJournalStore {
   save(row: CaJournalRow): Promise<number>;
   delete(id: number): Promise<void>;
 }
-
-export type { Selector };

@@ -1,9 +1,11 @@
 import type { Agent } from '../../spiffe/agent.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { Entry } from '../../spiffe/entry.ts';
+import type { Selector } from '../../spiffe/selector.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type {
+  AgentPruneRule,
   AgentUpdate,
   BundleDeleteMode,
   EntryField,
@@ -20,12 +22,58 @@ export interface Registry {
   readonly entries: EntryRegistry;
   readonly agents: AgentRegistry;
   readonly bundles: BundleRegistry;
+  /** Brings memory up to date with what the datastore holds of these now; what is no longer there is forgotten. */
+  applied(changes: Changes): Promise<void>;
 }
+
+/** What another server wrote. */
+export type Changes = {
+  readonly entryIds?: readonly string[];
+  readonly agents?: readonly SpiffeId[];
+  readonly bundles?: readonly TrustDomain[];
+};
+
+/** How a set S of an entry or an agent compares with the filter's set F (`reference/server.md` §8.3). */
+export type SetMatch =
+  /** S = F */
+  | 'exact'
+  /** S is not empty and within F */
+  | 'subset'
+  /** S contains F */
+  | 'superset'
+  /** S and F intersect */
+  | 'any';
+
+/** All conditions hold; one that is left out does not filter. An empty selector set throws 'invalid' with SPIRE's text. */
+export type EntryFilter = {
+  readonly spiffeId?: SpiffeId | undefined;
+  readonly parentId?: SpiffeId | undefined;
+  readonly selectors?: { readonly match: SetMatch; readonly set: readonly Selector[] } | undefined;
+  /** An empty set does not filter. */
+  readonly federatesWith?:
+    | { readonly match: SetMatch; readonly set: readonly TrustDomain[] }
+    | undefined;
+  /** '' does not filter. */
+  readonly hint?: string | undefined;
+  /** Only `true` filters. A paged list applies it after the page is cut (§8.3): leave it out there. */
+  readonly downstream?: boolean | undefined;
+};
+
+/** As EntryFilter. */
+export type AgentFilter = {
+  readonly attestationType?: string | undefined;
+  readonly selectors?: { readonly match: SetMatch; readonly set: readonly Selector[] } | undefined;
+  readonly banned?: boolean | undefined;
+  readonly canReattest?: boolean | undefined;
+  readonly expiresBeforeUnixSeconds?: number | undefined;
+};
 
 export interface EntryRegistry {
   get(entryId: string): Entry | undefined;
-  /** All entries in row order. */
+  /** All entries in row order; a snapshot. `pageOf` (paging.ts) cuts lists into pages. */
   rows(): readonly Row<Entry>[];
+  /** Those that match, in row order; a snapshot. */
+  select(filter: EntryFilter): readonly Row<Entry>[];
   bySpiffeId(id: SpiffeId): readonly Entry[];
   /** Entries that an agent may serve (`reference/server.md` §9). Memoised by revision: the same array while nothing changed. */
   authorizedFor(agent: SpiffeId): readonly Entry[];
@@ -43,6 +91,7 @@ export interface AgentRegistry {
   /** From memory; for lists and counts. */
   get(id: SpiffeId): Agent | undefined;
   rows(): readonly Row<Agent>[];
+  select(filter: AgentFilter): readonly Row<Agent>[];
   /** From the datastore, and memory is brought up to date: what makes an agent stop is confirmed with this first. */
   confirm(id: SpiffeId): Promise<Agent | undefined>;
   attested(agent: Agent): Promise<Agent>;
@@ -50,6 +99,8 @@ export interface AgentRegistry {
   activate(id: SpiffeId, newSerialNumber: string): Promise<Agent>;
   ban(id: SpiffeId): Promise<Agent>;
   delete(id: SpiffeId): Promise<void>;
+  /** Resolves with those that went. */
+  pruneExpired(rule: AgentPruneRule): Promise<readonly SpiffeId[]>;
 }
 
 export interface BundleRegistry {

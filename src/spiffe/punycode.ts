@@ -11,7 +11,7 @@ const MAX_CODE_POINT = 0x10ffff;
 /** Decodes as RFC 3492 §6.2 says; undefined where that ends in an error. */
 export function decodePunycode(encoded: string): string | undefined {
   const delimiter = encoded.lastIndexOf('-');
-  const output = [...encoded.slice(0, Math.max(0, delimiter))].map((c) => c.charCodeAt(0));
+  const output = Array.from(Buffer.from(encoded.slice(0, Math.max(0, delimiter)), 'latin1'));
   let codePoint = INITIAL_CODE_POINT;
   let index = 0;
   let bias = INITIAL_BIAS;

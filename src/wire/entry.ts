@@ -2,6 +2,7 @@ import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import { Fault } from '../base/fault.ts';
 import { checkDnsName } from '../spiffe/dns-name.ts';
 import type { AdditionalAttributes, Entry } from '../spiffe/entry.ts';
+import { SpiffeId } from '../spiffe/spiffe-id.ts';
 import { TrustDomain } from '../spiffe/trust-domain.ts';
 import {
   type EntryMask,
@@ -56,18 +57,19 @@ export function entryFromProto(
   mask?: EntryMask,
 ): EntryInput {
   if (proto === undefined) throw new Fault('invalid', 'missing entry');
+  const placeholder = SpiffeId.of(trustDomain, '');
   const given = <T>(bit: keyof typeof maskBits, parse: () => T, otherwise: T): T =>
     mask === undefined || mask[bit] ? parse() : otherwise;
 
   const parentId = given(
     'parentId',
     () => prefixed('invalid parent ID', () => memberIdFromProto(proto.parentId, trustDomain)),
-    trustDomain.id,
+    placeholder,
   );
   const spiffeId = given(
     'spiffeId',
     () => prefixed('invalid spiffe ID', () => workloadIdFromProto(proto.spiffeId, trustDomain)),
-    trustDomain.id,
+    placeholder,
   );
   const dnsNames = given('dnsNames', () => dnsNamesFromProto(proto.dnsNames), []);
   const federatesWith = given(

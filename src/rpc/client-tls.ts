@@ -1,0 +1,137 @@
+import { isIP, type Socket } from 'node:net';
+import { createSecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
+import { CallCredentials, ChannelCredentials } from '@grpc/grpc-js';
+import { Fault, reasonOf } from '../base/fault.ts';
+import { writePem } from '../crypto/pem.ts';
+
+export type TlsIdentity = {
+  /** DER, leaf first. */
+  readonly chain: readonly Uint8Array[];
+  /** PKCS#8 DER. */
+  readonly privateKey: Uint8Array;
+};
+
+export type ClientTls = {
+  /** Asked for anew with each connection. Undefined: no client certificate. */
+  readonly identity?: (() => TlsIdentity | undefined) | undefined;
+  /**
+   * Called with the server's chain (DER, leaf first) after the handshake and before the first byte is sent. Throws to
+   * refuse. Nothing else checks the server: there are no names in SPIFFE's certificates that TLS could check.
+   */
+  readonly verify: (chain: readonly Uint8Array[]) => Promise<void> | void;
+};
+
+/** A server that does not finish its handshake in this time is given up. */
+const HANDSHAKE_MILLISECONDS = 20_000;
+/** No chain of ours is longer, and the walk over a peer's certificates must end. */
+const MAX_CHAIN_LENGTH = 16;
+
+/** Credentials for grpc-js that make and verify the TLS connection themselves. */
+export function tlsCredentials(
+  address: string,
+  tls: ClientTls,
+  failed: (reason: string) => void,
+): ChannelCredentials {
+  return new VerifiedTls(address, tls, failed);
+}
+
+class VerifiedTls extends ChannelCredentials {
+  readonly #address: string;
+  readonly #tls: ClientTls;
+  readonly #failed: (reason: string) => void;
+
+  constructor(address: string, tls: ClientTls, failed: (reason: string) => void) {
+    super();
+    this.#address = address;
+    this.#tls = tls;
+    this.#failed = failed;
+  }
+
+  override compose(): ChannelCredentials {
+    throw new Fault('internal', 'call credentials are not used here');
+  }
+
+  override _isSecure(): boolean {
+    return true;
+  }
+
+  override _equals(other: ChannelCredentials): boolean {
+    return this === other;
+  }
+
+  override _createSecureConnector(): ReturnType<ChannelCredentials['_createSecureConnector']> {
+    return {
+      connect: async (socket) => {
+        try {
+          return { socket: await secure(socket, hostOf(this.#address), this.#tls), secure: true };
+        } catch (error) {
+          this.#failed(reasonOf(error));
+          throw error;
+        }
+      },
+      waitForReady: () => Promise.resolve(),
+      getCallCredentials: () => CallCredentials.createEmpty(),
+      destroy() {},
+    };
+  }
+}
+
+async function secure(socket: Socket, host: string, tls: ClientTls): Promise<TLSSocket> {
+  const identity = tls.identity?.();
+  const tlsSocket = tlsConnect({
+    socket,
+    secureContext: createSecureContext({
+      minVersion: 'TLSv1.2',
+      ...(identity && {
+        cert: identity.chain.map((der) => writePem('CERTIFICATE', der)).join(''),
+        key: writePem('PRIVATE KEY', identity.privateKey),
+      }),
+    }),
+    ALPNProtocols: ['h2'],
+    // `verify` decides, on the certificates themselves.
+    rejectUnauthorized: false,
+    ...(isIP(host) === 0 && { servername: host }),
+  });
+  try {
+    await handshake(tlsSocket);
+    await tls.verify(chainOf(tlsSocket));
+    return tlsSocket;
+  } catch (error) {
+    tlsSocket.destroy();
+    throw error;
+  }
+}
+
+function handshake(socket: TLSSocket): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    reject(new Fault('unavailable', 'TLS handshake timed out'));
+  }, HANDSHAKE_MILLISECONDS);
+  const closed = () => {
+    reject(new Fault('unavailable', 'connection closed during the TLS handshake'));
+  };
+  socket.once('secureConnect', resolve);
+  socket.once('error', reject);
+  socket.once('close', closed);
+  return promise.finally(() => {
+    clearTimeout(timer);
+    socket.removeListener('error', reject);
+    socket.removeListener('close', closed);
+    // Errors from here on belong to whoever uses the connection; none may go unheard in between.
+    socket.on('error', () => {});
+  });
+}
+
+/** The certificates that the peer sent, leaf first. */
+function chainOf(socket: TLSSocket): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  let certificate = socket.getPeerX509Certificate();
+  while (certificate !== undefined && chain.length < MAX_CHAIN_LENGTH) {
+    chain.push(certificate.raw);
+    certificate = certificate.issuerCertificate;
+  }
+  return chain;
+}
+
+const hostOf = (address: string): string =>
+  address.slice(0, address.lastIndexOf(':')).replace(/^\[|\]$/g, '');

@@ -1,0 +1,39 @@
+/** How Go words the system errors that a dial can end with; scripts look for these. */
+const wordings: Record<string, string> = {
+  EACCES: 'permission denied',
+  ECONNREFUSED: 'connection refused',
+  ECONNRESET: 'connection reset by peer',
+  EHOSTUNREACH: 'no route to host',
+  ENAMETOOLONG: 'file name too long',
+  ENETUNREACH: 'network is unreachable',
+  ENOENT: 'no such file or directory',
+  ENOTSOCK: 'socket operation on non-socket',
+  EPERM: 'operation not permitted',
+  ETIMEDOUT: 'connection timed out',
+};
+
+/** grpc-js tells the reason of a failed connection inside its status text only. */
+const LAST_ERROR = /^No connection established\. Last error: ([\s\S]*?)\. Resolution note:/;
+const SYSTEM_ERROR = /\bconnect (E[A-Z]+)\b(?: (\S+:\d+))?/;
+
+/**
+ * A failed connection as grpc-go tells it: `connection error: desc = "transport: Error while dialing: dial unix /p:
+ * connect: no such file or directory"`. Undefined if the text tells of something else.
+ */
+export function dialFailureText(
+  statusText: string,
+  address: string,
+  tlsFailure: string | undefined,
+): string | undefined {
+  const lastError = LAST_ERROR.exec(statusText)?.[1];
+  if (lastError === undefined) return undefined;
+  const [, code, remote] = SYSTEM_ERROR.exec(lastError) ?? [];
+  if (code === undefined) {
+    return `connection error: desc = "transport: authentication handshake failed: ${tlsFailure ?? lastError}"`;
+  }
+  const why = wordings[code] ?? code;
+  const target = address.startsWith('unix:')
+    ? `unix ${address.slice('unix:'.length)}`
+    : `tcp ${remote ?? address}`;
+  return `connection error: desc = "transport: Error while dialing: dial ${target}: connect: ${why}"`;
+}

@@ -1,0 +1,335 @@
+import type { Duplex, Readable } from 'node:stream';
+import {
+  experimental,
+  type handleServerStreamingCall as GrpcHandler,
+  Metadata,
+  Server,
+  ServerCredentials,
+  type ServerErrorResponse,
+  ServerInterceptingCall,
+  type ServerInterceptor,
+  ServerListenerBuilder,
+} from '@grpc/grpc-js';
+import { Fault, reasonOf } from '../base/fault.ts';
+import type { Log } from '../ops/log.ts';
+import {
+  type BoundMethod,
+  type BoundService,
+  deserializer,
+  methodPath,
+  serializer,
+} from './service.ts';
+import { codeOf, statusDetails } from './status.ts';
+
+/** One call, before anybody has looked at who makes it. */
+export type RpcCall<Peer> = {
+  /** `/package.Service/Method`. */
+  readonly method: string;
+  /** What came with the connection. */
+  readonly peer: Peer;
+  /** Aborts with a Fault when the caller goes away ('canceled'), runs out of time ('deadline') or the server stops. */
+  readonly signal: AbortSignal;
+  /** The text values of a request header, by its lower-case name. */
+  header(name: string): readonly string[];
+};
+
+/**
+ * Stands before every handler: makes the handler's context, or throws to refuse. `proceed` runs the handler to its
+ * end and rejects with what it threw; that must be passed on.
+ */
+export type Interceptor<Peer, Context> = (
+  call: RpcCall<Peer>,
+  proceed: (context: Context) => Promise<void>,
+) => Promise<void>;
+
+export type RpcServerOptions<Peer, Context> = {
+  readonly services: readonly BoundService<Context>[];
+  readonly intercept: Interceptor<Peer, Context>;
+  readonly log: Log;
+  /** A larger request is refused with ResourceExhausted. */
+  readonly maxReceiveBytes?: number;
+  /** More calls at once on one connection wait their turn. */
+  readonly maxConcurrentStreams?: number;
+};
+
+/** Serves gRPC on connections that others accepted. */
+export interface RpcServer<Peer> extends AsyncDisposable {
+  /** Takes over the connection. It must carry HTTP/2 in the clear: TLS, if any, is already unwrapped. */
+  inject(connection: Duplex, peer: Peer): void;
+  /** Takes no new calls, waits so long for running ones, then aborts them. */
+  shutDown(graceMilliseconds: number): Promise<void>;
+}
+
+/** gRPC's own default, which SPIRE keeps. */
+export const DEFAULT_MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
+/** Enough for a busy agent's batches; a bound on what one connection can make us hold. */
+const DEFAULT_MAX_CONCURRENT_STREAMS = 1000;
+
+/** Sessions are destroyed by us; this only has to be later. */
+const DRAIN_MARGIN_MILLISECONDS = 1000;
+
+type Connection = {
+  readonly socket: Duplex;
+  readonly injector: ReturnType<Server['createConnectionInjector']>;
+};
+
+export function createRpcServer<Peer, Context>(
+  options: RpcServerOptions<Peer, Context>,
+): RpcServer<Peer> {
+  const server = new Server({
+    'grpc.max_receive_message_length': options.maxReceiveBytes ?? DEFAULT_MAX_RECEIVE_BYTES,
+    'grpc.max_send_message_length': -1,
+    'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
+    'grpc.enable_channelz': 0,
+  });
+  const peers = new WeakMap<Metadata, Peer>();
+  const connections = new Set<Connection>();
+  const stopping = new AbortController();
+  for (const service of options.services) {
+    for (const method of service.methods) register(server, method, options, peers, stopping.signal);
+  }
+  const shutDown = async (graceMilliseconds: number) => {
+    const { promise: allClosed, resolve } = Promise.withResolvers<void>();
+    const checkClosed = () => connections.size === 0 && resolve();
+    for (const { socket, injector } of connections) {
+      socket.once('close', () => setImmediate(checkClosed));
+      // Says goodbye now; its own destruction would come before ours, and calls could not be told why.
+      injector.drain(graceMilliseconds + DRAIN_MARGIN_MILLISECONDS);
+    }
+    checkClosed();
+    const timer = setTimeout(() => {
+      stopping.abort(new Fault('unavailable', 'server is shutting down'));
+      for (const { socket } of connections) setImmediate(() => socket.destroy());
+    }, graceMilliseconds);
+    await allClosed;
+    clearTimeout(timer);
+    stopping.abort(new Fault('unavailable', 'server is shutting down'));
+    server.forceShutdown();
+  };
+  return {
+    inject(socket, peer) {
+      if (stopping.signal.aborted) {
+        socket.destroy();
+        return;
+      }
+      const credentials = experimental.createServerCredentialsWithInterceptors(
+        ServerCredentials.createInsecure(),
+        [peerKeeper(peers, peer)],
+      );
+      const connection = { socket, injector: server.createConnectionInjector(credentials) };
+      connections.add(connection);
+      // Without destroy() every closed connection would leave an HTTP/2 server behind.
+      socket.once('close', () => {
+        connections.delete(connection);
+        connection.injector.destroy();
+      });
+      // A reset by the peer is no news; 'close' follows.
+      socket.on('error', () => {});
+      connection.injector.injectConnection(socket);
+    },
+    shutDown,
+    [Symbol.asyncDispose]: () => shutDown(0),
+  };
+}
+
+/** Remembers whose connection a call came on, under the one object that both sides of grpc-js get to see. */
+function peerKeeper<Peer>(peers: WeakMap<Metadata, Peer>, peer: Peer): ServerInterceptor {
+  const listener = new ServerListenerBuilder()
+    .withOnReceiveMetadata((metadata, next) => {
+      peers.set(metadata, peer);
+      next(metadata);
+    })
+    .build();
+  return (_method, call) =>
+    new ServerInterceptingCall(call, {
+      start: (next) => {
+        next(listener);
+      },
+    });
+}
+
+/** What the four kinds of grpc-js call have in common here. */
+type GrpcCall = Parameters<GrpcHandler<unknown, unknown>>[0] & Readable;
+type Failure = Pick<ServerErrorResponse, 'details' | 'metadata'> & { readonly code: number };
+type Callback = (error: Failure | null, value?: unknown) => void;
+
+const shapes = {
+  unary: { type: 'unary', streamsRequests: false, streamsAnswers: false },
+  server_streaming: { type: 'serverStream', streamsRequests: false, streamsAnswers: true },
+  client_streaming: { type: 'clientStream', streamsRequests: true, streamsAnswers: false },
+  bidi_streaming: { type: 'bidi', streamsRequests: true, streamsAnswers: true },
+} as const;
+
+function register<Peer, Context>(
+  server: Server,
+  { desc, handle }: BoundMethod<Context>,
+  { intercept, log }: RpcServerOptions<Peer, Context>,
+  peers: WeakMap<Metadata, Peer>,
+  stopping: AbortSignal,
+): void {
+  const path = methodPath(desc);
+  const shape = shapes[desc.methodKind];
+
+  const run = async (call: GrpcCall): Promise<unknown> => {
+    const lifetime = lifetimeOf(call, stopping);
+    let answer: unknown;
+    let answered = false;
+    try {
+      await intercept(rpcCall(path, call, peers, lifetime), async (context) => {
+        const request = shape.streamsRequests ? requestsOf(call) : call.request;
+        const outcome = handle(request, context);
+        if (shape.streamsAnswers) await writeAll(call, outcome as AsyncIterable<unknown>, lifetime);
+        else answer = await outcome;
+        answered = true;
+      });
+    } finally {
+      lifetime.end();
+    }
+    if (!answered) throw new Fault('internal', 'the call was not handled');
+    return answer;
+  };
+
+  const fail = (thrown: unknown): Failure => {
+    if (!(thrown instanceof Fault)) {
+      log.error('Unexpected error in a call', { method: path, error: thrown as Error });
+    }
+    const details = statusDetails(thrown);
+    const metadata = new Metadata();
+    if (details !== undefined) metadata.set('grpc-status-details-bin', Buffer.from(details));
+    return { code: codeOf(thrown), details: reasonOf(thrown), metadata };
+  };
+
+  const answerStream = async (call: GrpcCall): Promise<void> => {
+    try {
+      await run(call);
+      call.end();
+    } catch (thrown) {
+      call.emit('error', fail(thrown));
+    }
+  };
+  const answerOnce = async (call: GrpcCall, callback: Callback): Promise<void> => {
+    let answer: unknown;
+    try {
+      answer = await run(call);
+    } catch (thrown) {
+      callback(fail(thrown));
+      return;
+    }
+    callback(null, answer);
+  };
+  server.register(
+    path,
+    (shape.streamsAnswers ? answerStream : answerOnce) as never,
+    serializer(desc.output) as never,
+    deserializer(desc.input),
+    shape.type,
+  );
+}
+
+/** A request stream that is cut off ends the iteration with an error, never as if it were complete. */
+async function* requestsOf(call: Readable): AsyncGenerator {
+  try {
+    // Plain iteration would destroy the stream at its end, and with it the way back for the answers.
+    yield* call.iterator({ destroyOnReturn: false });
+  } catch (error) {
+    throw error instanceof Fault ? error : new Fault('canceled', reasonOf(error), { cause: error });
+  }
+}
+
+async function writeAll(
+  call: GrpcCall,
+  answers: AsyncIterable<unknown>,
+  lifetime: Lifetime,
+): Promise<void> {
+  for await (const answer of answers) {
+    if (lifetime.over !== undefined) throw lifetime.over;
+    if (!call.write(answer)) await drained(call, lifetime);
+  }
+}
+
+/** Waits for a slow reader; whoever never reads is ended with the call. */
+function drained(call: GrpcCall, lifetime: Lifetime): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const { signal } = lifetime;
+  const stop = () => {
+    call.removeListener('drain', done);
+    reject(signal.reason as Error);
+  };
+  const done = () => {
+    signal.removeEventListener('abort', stop);
+    resolve();
+  };
+  if (signal.aborted) return Promise.reject(signal.reason as Error);
+  signal.addEventListener('abort', stop, { once: true });
+  call.once('drain', done);
+  return promise;
+}
+
+type Lifetime = {
+  readonly signal: AbortSignal;
+  /** Why the call is over, as far as it is. */
+  readonly over: Fault | undefined;
+  end(): void;
+};
+
+/** The call's AbortSignal, made only for those who ask for it. */
+function lifetimeOf(call: GrpcCall, stopping: AbortSignal): Lifetime {
+  let over: Fault | undefined;
+  let controller: AbortController | undefined;
+  const cut = (fault: Fault) => {
+    over ??= fault;
+    controller?.abort(over);
+  };
+  const cancelled = () => {
+    const deadline = Number(call.getDeadline());
+    cut(
+      deadline <= Date.now()
+        ? new Fault('deadline', 'context deadline exceeded')
+        : new Fault('canceled', 'context canceled'),
+    );
+  };
+  const stopped = () => {
+    cut(stopping.reason as Fault);
+  };
+  call.once('cancelled', cancelled);
+  let listens = false;
+  return {
+    get signal() {
+      if (controller === undefined) {
+        controller = new AbortController();
+        if (stopping.aborted) stopped();
+        else {
+          stopping.addEventListener('abort', stopped, { once: true });
+          listens = true;
+        }
+        if (over !== undefined) controller.abort(over);
+      }
+      return controller.signal;
+    },
+    get over() {
+      return over ?? (stopping.aborted ? (stopping.reason as Fault) : undefined);
+    },
+    end() {
+      call.removeListener('cancelled', cancelled);
+      if (listens) stopping.removeEventListener('abort', stopped);
+    },
+  };
+}
+
+function rpcCall<Peer>(
+  method: string,
+  call: GrpcCall,
+  peers: WeakMap<Metadata, Peer>,
+  lifetime: Lifetime,
+): RpcCall<Peer> {
+  const { metadata } = call;
+  return {
+    method,
+    // The connection's interceptor has set it before any handler runs.
+    peer: peers.get(metadata) as Peer,
+    get signal() {
+      return lifetime.signal;
+    },
+    header: (name) => metadata.get(name).filter((value) => typeof value === 'string'),
+  };
+}

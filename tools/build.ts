@@ -1,0 +1,67 @@
+/**
+ * Bundles each program into `dist/`, and fills the compile cache beside it.
+ *
+ *   node tools/build.ts              build into this checkout's dist/
+ *   node tools/build.ts --out DIR    make DIR a folder that runs by itself: dist/, bin/ and the packages' link
+ */
+import { execFileSync } from 'node:child_process';
+import { cpSync, mkdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { join, resolve } from 'node:path';
+import { build } from 'esbuild';
+
+const root = join(import.meta.dirname, '..');
+const out = outFolder();
+const dist = join(out, 'dist');
+
+/** A program, or a thread that a program starts from a file of its own. */
+const entries = {
+  'spire-server': 'src/bin/spire-server.ts',
+  'spire-agent': 'src/bin/spire-agent.ts',
+  steeple: 'src/bin/steeple.ts',
+  'sqlite-worker': 'src/server/datastore/sqlite-worker.ts',
+};
+
+/** Packages left outside the bundles: they load native code by a path relative to themselves. */
+const external = ['koffi'];
+
+rmSync(dist, { recursive: true, force: true });
+mkdirSync(dist, { recursive: true });
+await build({
+  absWorkingDir: root,
+  entryPoints: entries,
+  outdir: dist,
+  bundle: true,
+  splitting: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  external,
+  sourcemap: true,
+  sourcesContent: false,
+  minifySyntax: true,
+  legalComments: 'none',
+  chunkNames: 'chunks/[name]-[hash]',
+  // CommonJS packages inside an ESM bundle ask for these by name.
+  banner: {
+    js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
+  },
+  logLevel: 'warning',
+});
+
+if (out !== root) {
+  cpSync(join(root, 'bin'), join(out, 'bin'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(out, 'package.json'));
+  rmSync(join(out, 'node_modules'), { force: true });
+  symlinkSync(join(root, 'node_modules'), join(out, 'node_modules'));
+}
+// The launchers compare the sources with this file's time.
+writeFileSync(join(dist, '.built'), '');
+for (const program of ['spire-server', 'spire-agent', 'steeple']) {
+  execFileSync(join(out, 'bin', program), ['--version'], { stdio: 'ignore' });
+}
+
+function outFolder(): string {
+  const at = process.argv.indexOf('--out');
+  const folder = at === -1 ? undefined : process.argv[at + 1];
+  return folder === undefined ? root : resolve(folder);
+}

@@ -6,6 +6,7 @@ export type IssuedX509Svid = {
   readonly chain: readonly Uint8Array[];
   readonly serialNumber: bigint;
   /** Unix seconds. */
+  readonly notBefore: number;
   readonly notAfter: number;
 };
 
@@ -50,7 +51,8 @@ export type WitSvidRequest = {
 
 /**
  * Issues what the caller was authorised for (`reference/server.md` §7). Throws 'internal' with SPIRE's texts
- * (`X509 CA is not available for signing`, ...). The value that is checked is the value that is signed.
+ * (`X509 CA is not available for signing`, ...), and 'invalid' for an audience without any name. The value that is
+ * checked is the value that is signed.
  */
 export interface Issuer {
   workloadX509Svid(request: X509SvidRequest): Promise<IssuedX509Svid>;

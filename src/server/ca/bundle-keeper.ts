@@ -1,0 +1,72 @@
+import { type Clock, unixSeconds } from '../../base/clock.ts';
+import { reasonOf } from '../../base/fault.ts';
+import type { Log } from '../../ops/log.ts';
+import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { BundleRegistry } from '../registry/contract.ts';
+import { appendAuthorities, type NewAuthorities } from './append-authorities.ts';
+import { type PrunedBundle, pruneBundle } from './prune-bundle.ts';
+
+/** What has expired stays so long, for clocks that are slow. */
+const KEPT_AFTER_EXPIRY_SECONDS = 24 * 60 * 60;
+
+export type BundleKeeperDeps = {
+  readonly bundles: Pick<BundleRegistry, 'get' | 'modify'>;
+  readonly trustDomain: TrustDomain;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+};
+
+/** Keeps the trust domain's own bundle in step with the authorities (`reference/server.md` §6.3). */
+export type BundleKeeper = {
+  /** When it resolves, the bundle holds them all. */
+  append(added: NewAuthorities): Promise<void>;
+  /** Drops what expired a day ago. Failures are logged. */
+  prune(): Promise<void>;
+};
+
+export function createBundleKeeper({
+  bundles,
+  trustDomain,
+  clock,
+  log,
+}: BundleKeeperDeps): BundleKeeper {
+  return {
+    async append(added) {
+      await bundles.modify(trustDomain, (stored) => appendAuthorities(stored, trustDomain, added));
+    },
+
+    async prune() {
+      let pruned: PrunedBundle | undefined;
+      try {
+        await bundles.modify(trustDomain, (stored) => {
+          pruned = stored && pruneBundle(stored, unixSeconds(clock) - KEPT_AFTER_EXPIRY_SECONDS);
+          return pruned?.bundle;
+        });
+      } catch (error) {
+        log.error('Could not prune CA certificates', { error: reasonOf(error) });
+        return;
+      }
+      if (pruned !== undefined) tell(log, pruned);
+    },
+  };
+}
+
+function tell(log: Log, { certificates, jwtKeys, witKeys }: PrunedBundle): void {
+  for (const { serialNumber, notAfter } of certificates) {
+    log.info('Pruning CA certificate due to expiration', {
+      serial_num: serialNumber,
+      expiration: new Date(notAfter * 1000),
+    });
+  }
+  for (const [name, keys] of [
+    ['JWT', jwtKeys],
+    ['WIT', witKeys],
+  ] as const) {
+    for (const { keyId, expiresAt } of keys) {
+      log.info(`Pruning ${name} signing key due to expiration`, {
+        kid: keyId,
+        expiration: new Date(expiresAt * 1000),
+      });
+    }
+  }
+}

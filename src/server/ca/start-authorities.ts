@@ -1,0 +1,159 @@
+import { type Clock, unixSeconds } from '../../base/clock.ts';
+import { repeat } from '../../base/repeat.ts';
+import type { KeyType } from '../../crypto/keys.ts';
+import type { Log } from '../../ops/log.ts';
+import type { KeyManager } from '../../plugins/key-manager/contract.ts';
+import type { Subject } from '../../spiffe/subject.ts';
+import type { Datastore } from '../datastore/contract.ts';
+import type { Registry } from '../registry/contract.ts';
+import type { SigningKey, X509Ca } from './authority.ts';
+import { createBundleKeeper } from './bundle-keeper.ts';
+import type { Issuer } from './contract.ts';
+import { createIssuer, type IssuerConfig } from './issuer.ts';
+import { Journal } from './journal.ts';
+import { pruneJournals } from './prune-journals.ts';
+import { createRotator } from './rotator.ts';
+import { createJwtKeyKind, createWitKeyKind } from './signing-key-kind.ts';
+import { AuthoritySlots } from './slots.ts';
+import { createX509CaKind, x509AuthorityId } from './x509-ca-kind.ts';
+
+const SECOND = 1000;
+const HOUR = 60 * 60 * SECOND;
+/** The intervals of `reference/server.md` §§6.1–6.3. */
+const ROTATION_INTERVAL = 10 * SECOND;
+const BUNDLE_PRUNE_INTERVAL = 6 * HOUR;
+const JOURNAL_PRUNE_INTERVAL = 8 * HOUR;
+
+export type AuthoritiesConfig = IssuerConfig & {
+  readonly caSubject: Subject;
+  readonly caKeyType: KeyType;
+  /** undefined: JWT-SVIDs are switched off. */
+  readonly jwtKeyType: KeyType | undefined;
+  /** undefined: WIT-SVIDs are switched off. */
+  readonly witKeyType: KeyType | undefined;
+};
+
+export type AuthoritiesDeps = {
+  readonly keyManager: Pick<KeyManager, 'generateKey' | 'getKey' | 'getKeys'>;
+  readonly datastore: Pick<Datastore, 'caJournals'>;
+  readonly registry: Pick<Registry, 'bundles'>;
+  readonly config: AuthoritiesConfig;
+  readonly clock: Clock;
+  readonly log: Log;
+};
+
+/** The slots as LocalAuthority shows them; undefined for a kind that is switched off. */
+export type AuthorityManager = {
+  readonly x509: AuthoritySlots<X509Ca, 'x509CAs'>;
+  readonly jwt: AuthoritySlots<SigningKey, 'jwtKeys'> | undefined;
+  readonly wit: AuthoritySlots<SigningKey, 'witKeys'> | undefined;
+  /** Why rotation is not healthy, or undefined. */
+  problem(): string | undefined;
+};
+
+export type Authorities = AsyncDisposable & {
+  readonly issuer: Issuer;
+  readonly manager: AuthorityManager;
+};
+
+/**
+ * Goes on with the authorities that the journal tells of, or makes the first ones; resolves when all of them can
+ * sign. Then rotation and pruning run until it is disposed.
+ */
+export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authorities> {
+  const { keyManager, datastore, config, clock } = deps;
+  const log = deps.log.child({ subsystem_name: 'ca_manager' });
+  const keys = await keyManager.getKeys();
+  const journal = await Journal.open(
+    { store: datastore.caJournals, log },
+    keys.map(({ publicKey }) => x509AuthorityId(publicKey.spki)),
+  );
+  const keeper = createBundleKeeper({
+    bundles: deps.registry.bundles,
+    trustDomain: config.trustDomain,
+    clock,
+    log,
+  });
+  const { x509, jwt, wit } = await loadSlots({ ...deps, log }, journal, keeper);
+  const rotator = createRotator({
+    x509,
+    keys: [
+      ...(jwt ? [{ name: 'JWT key', slots: jwt } as const] : []),
+      ...(wit ? [{ name: 'WIT key', slots: wit } as const] : []),
+    ],
+    log,
+  });
+  await rotator.rotateOrThrow();
+
+  const stop = new AbortController();
+  const { signal } = stop;
+  const every = (milliseconds: number, task: () => Promise<void>) =>
+    repeat({ clock, signal, milliseconds }, task);
+  const pruning = {
+    store: datastore.caJournals,
+    ownRowId: () => journal.rowId,
+    clock,
+    log,
+  };
+  const loops = Promise.all([
+    every(ROTATION_INTERVAL, () => rotator.rotate()),
+    every(BUNDLE_PRUNE_INTERVAL, () => keeper.prune()),
+    every(JOURNAL_PRUNE_INTERVAL, () => pruneJournals(pruning)),
+  ]);
+  return {
+    issuer: createIssuer({
+      config,
+      active: { x509Ca: () => x509.active, jwtKey: () => jwt?.active, witKey: () => wit?.active },
+      clock,
+    }),
+    manager: { x509, jwt, wit, problem: () => rotator.problem() },
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await loops;
+    },
+  };
+}
+
+async function loadSlots(
+  { keyManager, registry, config, clock, log }: AuthoritiesDeps,
+  journal: Journal,
+  keeper: ReturnType<typeof createBundleKeeper>,
+) {
+  const { trustDomain, caKeyType, jwtKeyType, witKeyType, caTtlSeconds, caSubject } = config;
+  const shared = {
+    keyManager,
+    keeper,
+    bundle: () => registry.bundles.get(trustDomain),
+    ttlSeconds: caTtlSeconds,
+    clock,
+  };
+  const x509 = new AuthoritySlots<X509Ca, 'x509CAs'>({
+    kind: createX509CaKind({ ...shared, trustDomain, keyType: caKeyType, subject: caSubject }),
+    journal,
+    clock,
+    log,
+    activated: ({ notAfter }) =>
+      log.debug('Successfully rotated X.509 CA', {
+        trust_domain_id: trustDomain.idString,
+        ttl: notAfter - unixSeconds(clock),
+      }),
+  });
+  const jwt =
+    jwtKeyType &&
+    new AuthoritySlots<SigningKey, 'jwtKeys'>({
+      kind: createJwtKeyKind({ ...shared, keyType: jwtKeyType }),
+      journal,
+      clock,
+      log,
+    });
+  const wit =
+    witKeyType &&
+    new AuthoritySlots<SigningKey, 'witKeys'>({
+      kind: createWitKeyKind({ ...shared, keyType: witKeyType }),
+      journal,
+      clock,
+      log,
+    });
+  for (const slots of [x509, jwt, wit]) await slots?.load();
+  return { x509, jwt, wit };
+}

@@ -1,0 +1,53 @@
+import type { AddressInfo, Server } from 'node:net';
+import { Fault } from '../../base/fault.ts';
+
+/** What Go means by 0.0.0.0 when it listens for "tcp": all addresses, of both families. */
+const ALL_ADDRESSES = { ipv4: '0.0.0.0', both: '::' };
+const NO_IPV6: ReadonlySet<string | undefined> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
+
+/** Starts listening. Throws 'unavailable' in Go's words if the address cannot be had. */
+export async function bind(server: Server, host: string, port: number): Promise<AddressInfo> {
+  try {
+    await listenOnAny(server, host, port);
+  } catch (error) {
+    throw new Fault('unavailable', `listen tcp ${hostPort(host, port)}: bind: ${goWords(error)}`, {
+      cause: error,
+    });
+  }
+  return server.address() as AddressInfo;
+}
+
+/** `host:port`, an IPv6 address in brackets. */
+export const hostPort = (host: string, port: number): string =>
+  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
+
+async function listenOnAny(server: Server, host: string, port: number): Promise<void> {
+  if (host !== ALL_ADDRESSES.ipv4) return listenOn(server, host, port);
+  try {
+    await listenOn(server, ALL_ADDRESSES.both, port);
+  } catch (error) {
+    if (!NO_IPV6.has((error as NodeJS.ErrnoException).code)) throw error;
+    await listenOn(server, host, port);
+  }
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host, port }, () => {
+    server.removeListener('error', reject);
+    resolve();
+  });
+  return promise;
+}
+
+const goTexts: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'address already in use',
+  EADDRNOTAVAIL: 'cannot assign requested address',
+  EACCES: 'permission denied',
+};
+
+function goWords(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return goTexts[code ?? ''] ?? message;
+}

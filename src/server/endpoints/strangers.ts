@@ -1,0 +1,36 @@
+import type { Socket } from 'node:net';
+
+/** Beyond so many at once, the one who has been here longest makes room: honest clients take milliseconds. */
+const MAX_STRANGERS = 1000;
+
+type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+
+export type Strangers = {
+  add(socket: Socket): void;
+  /** The same connection, seen through TLS: nobody to turn away any more. */
+  isKnown(socket: Addressed): void;
+  turnAway(): void;
+};
+
+/** Connections of which it is not known yet who is there; so that slow and silent clients crowd nobody out. */
+export function createStrangers(max = MAX_STRANGERS): Strangers {
+  const sockets = new Map<string, Socket>();
+  return {
+    add(socket) {
+      const key = keyOf(socket);
+      sockets.set(key, socket);
+      socket.once('close', () => sockets.get(key) === socket && sockets.delete(key));
+      if (sockets.size > max) sockets.values().next().value?.destroy();
+    },
+    isKnown(socket) {
+      sockets.delete(keyOf(socket));
+    },
+    turnAway() {
+      for (const socket of sockets.values()) socket.destroy();
+    },
+  };
+}
+
+/** No two connections to one listener have the same. */
+const keyOf = ({ remoteAddress, remotePort }: Addressed): string =>
+  `${remoteAddress} ${remotePort}`;

@@ -23,7 +23,8 @@ export interface Signer {
   sign(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
 }
 
-/** A signer whose RSA keys also make RSASSA-PSS signatures; the salt is as long as the hash (RFC 7518 §3.5). */
+/** A signer whose RSA keys also make RSASSA-PSS signatures, with MGF1 of the same hash (RFC 8017 §8.1). */
 export interface PssSigner extends Signer {
-  signPss(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
+  /** The salt is as long as the hash (as RFC 7518 §3.5 has it), or as long as the key allows. Throws 'invalid' for an EC key. */
+  signPss(message: Uint8Array, hash: SignatureHash, salt?: 'hash' | 'max'): Promise<Uint8Array>;
 }

@@ -1,22 +1,108 @@
+import { randomBytes } from 'node:crypto';
+import { Fault } from '../../base/fault.ts';
+import { unsigned } from '../der/reader.ts';
+import {
+  bitString,
+  type Der,
+  type DerPart,
+  explicit,
+  integer,
+  sequence,
+  time,
+} from '../der/writer.ts';
 import type { Signer } from '../signer.ts';
-import type { BasicConstraints, KeyUsage } from './certificate.ts';
+import { signingAlgorithmOf } from './algorithms.ts';
+import {
+  authorityKeyIdentifier,
+  type BasicConstraints,
+  basicConstraints,
+  extendedKeyUsage,
+  extension,
+  extensionsField,
+  type KeyUsage,
+  keyUsage,
+  subjectKeyIdentifier,
+} from './extensions.ts';
+import { alternativeNames } from './general-names.ts';
+
+export { extendedKeyUsages } from './extensions.ts';
+
+/** What a certificate says. What is left out or empty is not written. */
 export type CertificateTemplate = {
+  /** Above zero. */
   readonly serialNumber: bigint;
+  /** DER of the Name. */
   readonly issuer: Uint8Array;
   readonly subject: Uint8Array;
+  /** Unix seconds. */
   readonly notBefore: number;
   readonly notAfter: number;
   /** SubjectPublicKeyInfo DER. */
   readonly publicKey: Uint8Array;
   readonly keyUsage: readonly KeyUsage[];
   /** OIDs; `extendedKeyUsages` names them. */
-  readonly extendedKeyUsage?: readonly string[];
-  readonly basicConstraints?: BasicConstraints;
-  readonly subjectKeyId?: Uint8Array;
-  readonly authorityKeyId?: Uint8Array;
+  readonly extendedKeyUsage?: readonly string[] | undefined;
+  readonly basicConstraints?: BasicConstraints | undefined;
+  readonly subjectKeyId?: Uint8Array | undefined;
+  readonly authorityKeyId?: Uint8Array | undefined;
   readonly dnsNames: readonly string[];
   readonly uris: readonly string[];
 };
-export declare function buildCertificate(template: CertificateTemplate, signer: Signer): Promise<Uint8Array>;
-export declare function randomSerialNumber(): bigint;
-export const extendedKeyUsages = { serverAuth: '1.3.6.1.5.5.7.3.1', clientAuth: '1.3.6.1.5.5.7.3.2' } as const;
+
+/**
+ * Makes and signs a version 3 certificate in the layout of SPIRE's (`reference/server.md` §7.1): the same template gives
+ * the same bytes under the signature. Throws 'invalid' for what cannot be written, and what the signer throws.
+ */
+export async function buildCertificate(
+  template: CertificateTemplate,
+  signer: Signer,
+): Promise<Uint8Array> {
+  const algorithm = signingAlgorithmOf(signer.publicKey);
+  const tbs = tbsCertificate(template, algorithm.der);
+  const signature = await signer.sign(tbs, algorithm.hash);
+  return sequence(tbs, algorithm.der, bitString(signature));
+}
+
+/** A random number in [1, 2¹²⁸ - 1]. */
+export function randomSerialNumber(): bigint {
+  const number = unsigned(randomBytes(16));
+  return number === 0n ? randomSerialNumber() : number;
+}
+
+/** The TBSCertificate (RFC 5280 §4.1.2). */
+export function tbsCertificate(template: CertificateTemplate, algorithm: Der): Der {
+  if (template.serialNumber <= 0n)
+    throw new Fault('invalid', 'x509: serial number must be positive');
+  return sequence(
+    VERSION_3,
+    integer(template.serialNumber),
+    algorithm,
+    template.issuer,
+    sequence(time(template.notBefore), time(template.notAfter)),
+    template.subject,
+    template.publicKey,
+    extensionsField(extensionsOf(template).filter((part) => part instanceof Uint8Array)),
+  );
+}
+
+const VERSION_3 = explicit(0, integer(2));
+
+/** In SPIRE's order. SubjectAltName is critical only beside an empty subject (RFC 5280 §4.2.1.6). */
+function extensionsOf(template: CertificateTemplate): readonly DerPart[] {
+  const { subjectKeyId, authorityKeyId } = template;
+  const purposes = template.extendedKeyUsage ?? [];
+  const isNamed = template.dnsNames.length + template.uris.length > 0;
+  const hasSubject = template.subject.length > EMPTY_NAME_LENGTH;
+  return [
+    template.keyUsage.length > 0 && extension('keyUsage', true, keyUsage(template.keyUsage)),
+    purposes.length > 0 && extension('extendedKeyUsage', false, extendedKeyUsage(purposes)),
+    template.basicConstraints &&
+      extension('basicConstraints', true, basicConstraints(template.basicConstraints)),
+    subjectKeyId && extension('subjectKeyId', false, subjectKeyIdentifier(subjectKeyId)),
+    authorityKeyId && extension('authorityKeyId', false, authorityKeyIdentifier(authorityKeyId)),
+    isNamed && extension('subjectAltName', !hasSubject, alternativeNames(template)),
+  ];
+}
+
+/** `30 00` */
+const EMPTY_NAME_LENGTH = 2;

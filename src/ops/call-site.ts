@@ -1,0 +1,20 @@
+import { basename } from 'node:path';
+
+/** Where a function was called from, as `log_source_location` shows it: `{ file: 'name.ts:12', func: 'name' }`. */
+export function callSite(calledFunction: (...args: never[]) => unknown): {
+  readonly file?: string;
+  readonly func?: string;
+} {
+  const holder: { stack?: string } = {};
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 1;
+  Error.captureStackTrace(holder, calledFunction);
+  Error.stackTraceLimit = limit;
+  const frame = FRAME.exec(holder.stack?.split('\n')[1] ?? '');
+  if (frame === null) return {};
+  const [, func, path = '', line = ''] = frame;
+  return { file: `${basename(path)}:${line}`, ...(func !== undefined && { func }) };
+}
+
+/** `    at name (path:12:3)`, or without the name `    at path:12:3`. */
+const FRAME = /^\s*at (?:(?:async )?(\S.*?) \()?(.*?):(\d+):\d+\)?$/;

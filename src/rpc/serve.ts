@@ -29,6 +29,8 @@ export type RpcCall<Peer> = {
   readonly peer: Peer;
   /** Aborts with a Fault when the caller goes away ('canceled'), runs out of time ('deadline') or the server stops. */
   readonly signal: AbortSignal;
+  /** When the caller gives up, in milliseconds since the Unix epoch; Infinity if it never does. */
+  readonly deadline: number;
   /** The text values of a request header, by its lower-case name. */
   header(name: string): readonly string[];
 };
@@ -329,6 +331,9 @@ function rpcCall<Peer>(
     peer: peers.get(metadata) as Peer,
     get signal() {
       return lifetime.signal;
+    },
+    get deadline() {
+      return Number(call.getDeadline());
     },
     header: (name) => metadata.get(name).filter((value) => typeof value === 'string'),
   };

@@ -1,0 +1,44 @@
+import assert from 'node:assert/strict';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { test } from 'node:test';
+import { silentLog } from '../ops/log.ts';
+import { Health } from '../wire/gen/grpc/health/v1/health_pb.ts';
+import { dial } from './dial.ts';
+import { healthService } from './health.ts';
+import { createRpcServer } from './serve.ts';
+import { listenUnix } from './unix-socket.ts';
+
+test('a call knows when its caller gives up', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'deadline-'));
+  t.after(() => rm(folder, { recursive: true }));
+  const path = join(folder, 'api.sock');
+  const deadlines: number[] = [];
+  await using server = createRpcServer<undefined, undefined>({
+    services: [healthService(async () => true)],
+    intercept: async (call, proceed) => {
+      deadlines.push(call.deadline);
+      await proceed(undefined);
+    },
+    log: silentLog,
+  });
+  const listener = await listenUnix(path, {
+    mode: 0o600,
+    directoryMode: 0o700,
+    onConnection: (socket) => {
+      server.inject(socket, undefined);
+    },
+  });
+  t.after(() => listener.close());
+  await using channel = dial({ address: `unix:${path}` });
+  const health = channel.client(Health);
+
+  const before = Date.now();
+  await health.check({}, { timeoutMilliseconds: 20_000 });
+  await health.check({});
+
+  const [first = 0, second] = deadlines;
+  assert.ok(first > before + 15_000 && first <= Date.now() + 20_000, `deadline ${first}`);
+  assert.equal(second, Number.POSITIVE_INFINITY);
+});

@@ -1,0 +1,121 @@
+import type { Clock } from '../../base/clock.ts';
+import { Fault, kindOf, reasonOf } from '../../base/fault.ts';
+import type { Log, LogFields } from '../../ops/log.ts';
+import type { Interceptor, RpcCall } from '../../rpc/serve.ts';
+import { methodPath } from '../../rpc/service.ts';
+import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
+import { Debug } from '../../wire/gen/spire/api/server/debug/v1/debug_pb.ts';
+import type { Peer } from '../endpoints/peer.ts';
+import { type AuditRecord, createAuditRecord, noAuditRecord } from './audit-record.ts';
+import { type AuthorizationDeps, authorize } from './authorization.ts';
+import type { Call } from './call.ts';
+import {
+  authorizationFields,
+  type Identity,
+  identify,
+  identityFields,
+  sourceText,
+} from './caller.ts';
+import type { RateLimits } from './rate-limits.ts';
+import { logRefusal } from './refusal.ts';
+
+export type InterceptorDeps = AuthorizationDeps & {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly rateLimits: RateLimits;
+  readonly auditLogEnabled: boolean;
+  /** A new UUID for each call. */
+  readonly newRequestId: () => string;
+  /** The program of a local caller, undefined where it may not be read. Asked only for the audit log. */
+  readonly programOf: (pid: number) => Promise<string | undefined>;
+};
+
+/** Calls of monitors, often and boring: only their errors are audited (`reference/server.md` §14.9). */
+const quietMethods: ReadonlySet<string> = new Set([
+  methodPath(Health.method.check),
+  methodPath(Debug.method.getInfo),
+]);
+
+/** What happens before and after every call: identify, authorise, limit, audit, log (`reference/server.md` §5.4). */
+export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call> {
+  return async (rpc, proceed) => {
+    const callLog = deps.log.child({ subsystem_name: 'api', ...methodFields(rpc.method) });
+    const identity = identify(rpc.peer);
+    const identified = callLog.child({
+      ...identityFields(identity),
+      request_id: deps.newRequestId(),
+    });
+    const caller = await authorize(deps, rpc.method, identity, identified).catch(
+      (error: unknown) => {
+        identified.error('Failed to authenticate caller', { error: reasonOf(error) });
+        throw error;
+      },
+    );
+    const log = identified.child(authorizationFields(caller));
+    const record = await auditRecord(deps, rpc.method, identity, log);
+    const call: Call = {
+      caller,
+      address: identity.kind === 'local' ? '' : sourceText(identity.source),
+      clientIp: identity.kind === 'local' ? undefined : identity.source.address,
+      log,
+      get signal() {
+        return rpc.signal;
+      },
+      audit: (fields) => {
+        record.add(fields);
+      },
+      auditItems: () => record.items(),
+      rateLimit: (count) => rateLimit(deps, rpc, identity, count),
+    };
+    try {
+      await proceed(call);
+      record.succeeded();
+    } catch (error) {
+      logRefusal(log, error);
+      record.failed(
+        error instanceof Fault
+          ? error
+          : new Fault(kindOf(error), reasonOf(error), { cause: error }),
+      );
+      throw error;
+    }
+  };
+}
+
+/** `/spire.api.server.agent.v1.Agent/BanAgent` is service `agent.v1.Agent`, method `BanAgent`. */
+function methodFields(method: string): LogFields {
+  const [, service = '', name = ''] = method.split('/');
+  return {
+    service: service.replace(/^(spire\.api\.server\.|grpc\.health\.v1\.)/, ''),
+    method: name,
+  };
+}
+
+async function auditRecord(
+  { auditLogEnabled, programOf }: InterceptorDeps,
+  method: string,
+  identity: Identity,
+  log: Log,
+): Promise<AuditRecord> {
+  if (!auditLogEnabled) return noAuditRecord;
+  const ofSuccess = !quietMethods.has(method);
+  if (identity.kind !== 'local') return createAuditRecord(log, { ofSuccess });
+  const fields = {
+    caller_uid: identity.uid,
+    caller_gid: identity.gid,
+    caller_path: await programOf(identity.pid),
+  };
+  return createAuditRecord(log.child(fields), { ofSuccess });
+}
+
+/** Callers of this machine are never limited (`reference/server.md` §5.6). */
+async function rateLimit(
+  { rateLimits }: InterceptorDeps,
+  rpc: RpcCall<Peer>,
+  identity: Identity,
+  count: number,
+): Promise<void> {
+  if (identity.kind === 'local') return;
+  const { method, deadline, signal } = rpc;
+  await rateLimits.take({ method, address: identity.source.address, deadline, signal }, count);
+}

@@ -11,23 +11,25 @@ export interface AgentNodeAttestor extends AsyncDisposable {
 export interface AgentAttestation {
   /** Never empty. */
   readonly payload: Uint8Array;
-  /** Answers one challenge; called in the order the challenges arrive. */
+  /** Answers one challenge; called in the order the challenges arrive. Throws 'internal' if none was expected. */
   answer(challenge: Uint8Array): Promise<Uint8Array>;
 }
 
 /** The server's end: verifies the payload, and says which agent it is. */
 export interface ServerNodeAttestor extends AsyncDisposable {
   readonly name: string;
-  /**
-   * `challenge` sends one challenge to the agent and resolves with its answer. The result holds only what was
-   * verified. Throws a Fault whose kind becomes the status' code.
-   */
-  attest(
-    payload: Uint8Array,
-    challenge: (bytes: Uint8Array) => Promise<Uint8Array>,
-    signal: AbortSignal,
-  ): Promise<NodeAttestation>;
+  /** The result holds only what was verified. Throws a Fault whose kind becomes the status' code. */
+  attest(payload: Uint8Array, conversation: AttestationConversation): Promise<NodeAttestation>;
 }
+
+/** The agent that is being attested, as its server sees it. */
+export type AttestationConversation = {
+  /** Sends one challenge to the agent and resolves with its answer. */
+  challenge(bytes: Uint8Array): Promise<Uint8Array>;
+  /** The peer's IP address; undefined where it has none. */
+  readonly clientIp: string | undefined;
+  readonly signal: AbortSignal;
+};
 
 export type NodeAttestation = {
   readonly agentId: SpiffeId;

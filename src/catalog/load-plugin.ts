@@ -1,0 +1,69 @@
+import { Fault, wrapFault } from '../base/fault.ts';
+import { goQuote } from '../base/go-quote.ts';
+import { Settings } from '../base/settings.ts';
+import type { Log } from '../ops/log.ts';
+import type { BuiltIns, Plugin, PluginDeclaration } from './plugin.ts';
+
+/** The kinds, as configuration files name them. */
+export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'WorkloadAttestor';
+
+export type LoadPluginDeps<Env, Contract> = {
+  readonly kind: PluginKind;
+  readonly builtIns: BuiltIns<Plugin<Env, Contract>>;
+  readonly log: Log;
+  /** Gets a log whose lines say which plugin they are of. */
+  readonly env: (log: Log) => Env;
+};
+
+/** Loads and configures one plugin. Throws with SPIRE's words (`reference/server.md` §3); the kind is the cause's. */
+export async function loadPlugin<Env, Contract>(
+  { kind, builtIns, log, env }: LoadPluginDeps<Env, Contract>,
+  { name, command, data }: PluginDeclaration,
+): Promise<Contract> {
+  const pluginLog = log.child({ plugin_name: name, plugin_type: kind, external: false });
+  if (command !== undefined) throw external(name);
+  const load = Object.hasOwn(builtIns, name) ? builtIns[name] : undefined;
+  if (load === undefined) {
+    throw new Fault(
+      'invalid',
+      `failed to load plugin ${goQuote(name)}: no built-in plugin ${goQuote(name)} for type ${goQuote(kind)}`,
+    );
+  }
+  const { plugin } = await load();
+  const contract = await configure(plugin, data, env(pluginLog), pluginLog);
+  pluginLog.info('Plugin loaded');
+  return contract;
+}
+
+async function configure<Env, Contract>(
+  plugin: Plugin<Env, Contract>,
+  data: Settings | undefined,
+  env: Env,
+  log: Log,
+): Promise<Contract> {
+  const settings = data ?? Settings.empty();
+  try {
+    if (data !== undefined && !plugin.takesData) {
+      throw new Fault('invalid', 'no supported configuration interface found');
+    }
+    const contract = await plugin.configure(settings, env);
+    warnOfUnknownKeys(settings, log);
+    if (plugin.takesData) log.info('Configured plugin', { reconfigurable: false });
+    return contract;
+  } catch (error) {
+    throw wrapFault(`failed to configure plugin ${goQuote(plugin.name)}`, error);
+  }
+}
+
+/** SPIRE passes over such keys in silence; a misspelt key deserves a word. */
+function warnOfUnknownKeys(settings: Settings, log: Log): void {
+  const keys = settings.unknownKeys({ quoted: true }).map(({ name }) => name);
+  if (keys.length > 0)
+    log.warn('Unknown plugin configuration is ignored', { keys: keys.join(',') });
+}
+
+const external = (name: string): Fault =>
+  new Fault(
+    'unimplemented',
+    `failed to load plugin ${goQuote(name)}: this version runs built-in plugins only; remove plugin_cmd to use the built-in one`,
+  );

@@ -1,0 +1,26 @@
+import type { Settings } from '../base/settings.ts';
+
+/** What a plugin's folder exports; `Env` is what it may use of the program around it. */
+export type Plugin<Env, Contract> = {
+  readonly name: string;
+  /** Whether it can be configured at all; SPIRE refuses data for a plugin that cannot. */
+  readonly takesData: boolean;
+  /** Starts it with its settings, empty ones if there is no data. Throws 'invalid' with SPIRE's words. */
+  configure(settings: Settings, env: Env): Promise<Contract>;
+};
+
+export function definePlugin<Env, Contract>(plugin: Plugin<Env, Contract>): Plugin<Env, Contract> {
+  return plugin;
+}
+
+/** The plugins of a kind that come with the program, by name; loaded only when configured. */
+export type BuiltIns<P> = Readonly<Record<string, () => Promise<{ readonly plugin: P }>>>;
+
+/** One plugin as a configuration file declares it. */
+export type PluginDeclaration = {
+  readonly name: string;
+  /** `plugin_cmd`: the program of an external plugin; undefined for a built-in one. */
+  readonly command?: string | undefined;
+  /** `plugin_data`, or the content of `plugin_data_file`; undefined if there is none or it is empty. */
+  readonly data?: Settings | undefined;
+};

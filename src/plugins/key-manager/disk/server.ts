@@ -1,0 +1,17 @@
+import { Fault } from '../../../base/fault.ts';
+import { definePlugin } from '../../../catalog/plugin.ts';
+import type { KeyManagerEnv } from '../builtins.ts';
+import type { KeyManager } from '../contract.ts';
+import { namedKeyManager } from '../named-key-manager.ts';
+import { openDiskKeyManager } from './disk-key-manager.ts';
+
+export const plugin = definePlugin<KeyManagerEnv, KeyManager>({
+  name: 'disk',
+  takesData: true,
+  async configure(settings) {
+    const keysPath = settings.string('keys_path');
+    settings.throwIfWrong();
+    if (keysPath === '') throw new Fault('invalid', 'keys_path is required');
+    return namedKeyManager('disk', await openDiskKeyManager(keysPath));
+  },
+});

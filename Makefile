@@ -26,7 +26,7 @@ dist/.built: node_modules/.installed $(shell find src -name '*.ts' ! -name '*.te
 build: dist/.built
 
 demo: build
-	@$(node) tools/demo.ts
+	@$(node) tools/demo/run.ts
 
 check: node_modules/.installed
 	@$(node) tools/test.ts check

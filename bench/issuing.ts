@@ -1,0 +1,91 @@
+/** SVIDs issued a second, and the server's CPU for each, beside what OpenSSL alone needs on this machine. */
+import { execFileSync } from 'node:child_process';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { buildCsr } from '../src/crypto/csr.ts';
+import { generateKey } from '../src/crypto/keys.ts';
+import { Entry } from '../src/wire/gen/spire/api/server/entry/v1/entry_pb.ts';
+import { SVID } from '../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
+import { attestAsAgent, createEntries } from './kit/agent-client.ts';
+import { BenchDomain, cpuMilliseconds } from './kit/domain.ts';
+import { figure, title } from './kit/figures.ts';
+
+const BATCH = 500;
+const BATCHES = 20;
+const JWT_CALLS = 5000;
+const JWT_AT_ONCE = 50;
+
+export async function issuing(): Promise<void> {
+  title('Issuing');
+  const bound = opensslBound();
+  figure('OpenSSL: P-256 sign + verify', bound, 'µs');
+  await using domain = await BenchDomain.create();
+  const delayFile = domain.path('delay.json');
+  process.env['LOOP_DELAY_FILE'] = delayFile;
+  const preload = [`--import=${join(import.meta.dirname, 'kit/loop-delay.ts')}`];
+  const { program } = await domain.startServer(preload);
+  const client = await attestAsAgent(domain);
+  const entryClient = client.admin.client(Entry);
+  const ids = await createEntries(entryClient, BATCH, {
+    parentPath: client.agentPath,
+    selector: 'unix:uid:1',
+  });
+  const svid = client.channel.client(SVID);
+  const params = await Promise.all(
+    ids.map(async (entryId) => {
+      const key = await generateKey('ec-p256');
+      return { entryId, csr: await buildCsr({ uris: [], dnsNames: [] }, key) };
+    }),
+  );
+  const measure = async (count: number, work: () => Promise<void>) => {
+    const [cpu, wall] = [await cpuMilliseconds(program), performance.now()];
+    await work();
+    const seconds = (performance.now() - wall) / 1000;
+    const cpuMicroseconds = ((await cpuMilliseconds(program)) - cpu) * 1000;
+    return { perSecond: count / seconds, cpuEach: cpuMicroseconds / count };
+  };
+  const issueBatch = async () => {
+    const { results } = await svid.batchNewX509SVID({ params });
+    const failed = results.find(({ status }) => status?.code !== 0);
+    if (failed !== undefined) throw new Error(failed.status?.message);
+  };
+  for (let warmUp = 0; warmUp < 6; warmUp++) await issueBatch();
+  program.child.kill('SIGWINCH');
+  const x509 = await measure(BATCH * BATCHES, async () => {
+    for (let i = 0; i < BATCHES; i++) await issueBatch();
+  });
+  figure(`X509-SVIDs a second, in batches of ${BATCH}`, x509.perSecond);
+  figure('server CPU for each (SPIRE 672)', x509.cpuEach, 'µs');
+  figure('times OpenSSL’s own part', x509.cpuEach / bound);
+
+  const issueJwts = async (count: number) => {
+    let left = count;
+    const worker = async () => {
+      while (left-- > 0) {
+        await svid.newJWTSVID({ entryId: ids[left % ids.length] ?? '', audience: ['bench'] });
+      }
+    };
+    await Promise.all(Array.from({ length: JWT_AT_ONCE }, worker));
+  };
+  await issueJwts(1000);
+  const jwt = await measure(JWT_CALLS, () => issueJwts(JWT_CALLS));
+  figure(`JWT-SVIDs a second, ${JWT_AT_ONCE} calls at once`, jwt.perSecond);
+  figure('server CPU for each (SPIRE 1074)', jwt.cpuEach, 'µs');
+
+  client.channel[Symbol.dispose]();
+  client.admin[Symbol.dispose]();
+  await program.stop();
+  const { p99, max } = JSON.parse(await readFile(delayFile, 'utf8')) as Record<string, number>;
+  figure('event loop delay while issuing, p99 (goal 20)', p99 ?? NaN, 'ms');
+  figure('event loop delay while issuing, worst', max ?? NaN, 'ms');
+}
+
+/** Microseconds of one core for a P-256 signature and its verification. */
+function opensslBound(): number {
+  const text = execFileSync('openssl', ['speed', '-seconds', '1', 'ecdsap256'], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  const [, sign, verify] = /nistp256\)\s+\S+s\s+\S+s\s+([\d.]+)\s+([\d.]+)/.exec(text) ?? [];
+  return 1e6 / Number(sign) + 1e6 / Number(verify);
+}

@@ -1,0 +1,101 @@
+/** The thread that holds the database: `node:sqlite` is synchronous, and waits here for locks and disks. */
+import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
+import { parentPort, workerData } from 'node:worker_threads';
+import type { Failure, Opened, Opening, Outcome, Request, Statement } from './sqlite-messages.ts';
+
+/** Enough for every statement of the stores; a list of values has a text for each length. */
+const MAX_PREPARED = 256;
+
+const port = parentPort;
+if (port === null) throw new Error('sqlite-worker runs as a thread only');
+serve(port, workerData as Opening);
+
+function serve(main: NonNullable<typeof parentPort>, opening: Opening): void {
+  const database = open(opening);
+  if (!(database instanceof DatabaseSync)) {
+    main.postMessage(database, []);
+    main.close();
+    return;
+  }
+  const prepare = createPreparer(database);
+  main.on('message', (request: Request) => {
+    if (request === 'close') {
+      database.close();
+      main.close();
+      return;
+    }
+    main.postMessage(
+      request.map((statement) => run(database, prepare, statement)),
+      [],
+    );
+  });
+  const version = database.prepare('select sqlite_version() as version').get()?.['version'];
+  main.postMessage({ kind: 'opened', version: String(version) } satisfies Opened, []);
+}
+
+function open({ uri, busyTimeoutMilliseconds }: Opening): DatabaseSync | Failure {
+  try {
+    return new DatabaseSync(uri, { timeout: busyTimeoutMilliseconds });
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+type Prepare = (sql: string) => { readonly statement: StatementSync; readonly reads: boolean };
+
+function run(database: DatabaseSync, prepare: Prepare, statement: Statement): Outcome {
+  if (statement.inTransaction && !database.isTransaction) return { kind: 'no-transaction' };
+  try {
+    const prepared = prepare(statement.sql);
+    const parameters = statement.parameters as SQLInputValue[];
+    if (prepared.reads) return { kind: 'rows', rows: read(prepared.statement, parameters) };
+    const { changes, lastInsertRowid } = prepared.statement.run(...parameters);
+    return { kind: 'changed', changes, lastId: lastInsertRowid };
+  } catch (error) {
+    return failure(error);
+  }
+}
+
+/** Numbers, unless a row holds an integer that a number cannot: then all integers of that answer are bigints. */
+function read(statement: StatementSync, parameters: SQLInputValue[]) {
+  try {
+    return statement.all(...parameters);
+  } catch (error) {
+    // A statement that also writes has run: it must not run twice.
+    if (codeOf(error) !== 'ERR_OUT_OF_RANGE' || !/^\s*select\b/i.test(statement.sourceSQL)) {
+      throw error;
+    }
+    statement.setReadBigInts(true);
+    try {
+      return statement.all(...parameters);
+    } finally {
+      statement.setReadBigInts(false);
+    }
+  }
+}
+
+function createPreparer(database: DatabaseSync): Prepare {
+  const prepared = new Map<string, ReturnType<Prepare>>();
+  return (sql) => {
+    const known = prepared.get(sql);
+    if (known !== undefined) return known;
+    const statement = database.prepare(sql);
+    const made = { statement, reads: statement.columns().length > 0 };
+    const [oldest] = prepared.keys();
+    if (prepared.size >= MAX_PREPARED && oldest !== undefined) prepared.delete(oldest);
+    prepared.set(sql, made);
+    return made;
+  };
+}
+
+const failure = (error: unknown): Failure => ({
+  kind: 'failed',
+  message: error instanceof Error ? error.message : String(error),
+  code:
+    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
+      ? error.errcode
+      : undefined,
+});
+
+const codeOf = (error: unknown): unknown =>
+  error instanceof Error && 'code' in error ? error.code : undefined;

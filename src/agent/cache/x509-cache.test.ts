@@ -64,6 +64,10 @@ const ids = (update: WorkloadUpdate) => update.identities.map((identity) => iden
 const stale = (cache: X509Cache) => cache.staleEntries().map((item) => item.entry.id);
 const set = (...selectors: string[]) => new Set(selectors);
 
+/** The identities of that entry. */
+const held = (cache: X509Cache, id: string) =>
+  [...cache.identities()].filter(({ entry }) => entry.id === id);
+
 /** Mints everything that is asked for. */
 function mint(cache: X509Cache, name = ''): void {
   cache.setSvids(new Map(cache.staleEntries().map(({ entry: { id } }) => [id, svid(name)])));
@@ -314,7 +318,7 @@ describe('news', () => {
       ['b'],
     ],
     ['a new SVID', (c) => c.setSvids(new Map([['a', svid('new')]])), ['a'], undefined],
-    ['an SVID dropped', (c) => c.dropSvids(['a']), undefined, undefined],
+    ['an SVID dropped', (c) => c.dropSvids(held(c, 'a')), undefined, undefined],
   ];
   for (const [what, change, toA, toB] of changes) {
     test(what, async () => {
@@ -338,7 +342,7 @@ describe('news', () => {
     cache.setSvids(new Map([['b', svid()]]));
     assert.deepEqual(ids((await unread(first)) as WorkloadUpdate), ['a', 'b']);
 
-    cache.dropSvids(['b']);
+    cache.dropSvids(held(cache, 'b'));
     const second = cache.subscribe(set('u:1'));
     assert.equal(await unread(second), undefined);
     cache.update(both.slice(0, 1), [own], never);
@@ -352,6 +356,14 @@ describe('news', () => {
     const update = (await unread(a)) as WorkloadUpdate;
     assert.deepEqual(update.identities[0]?.svid, svid('2'));
     assert.equal(await unread(a), undefined);
+  });
+
+  test('an SVID that came meanwhile is not dropped with its former', () => {
+    const { cache } = world();
+    const former = held(cache, 'a');
+    cache.setSvids(new Map([['a', svid('new')]]));
+    cache.dropSvids(former);
+    assert.deepEqual(held(cache, 'a')[0]?.svid, svid('new'));
   });
 
   test('who has left hears nothing and holds nothing', async () => {

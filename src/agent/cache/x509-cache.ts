@@ -94,10 +94,10 @@ export class X509Cache {
   }
 
   /** Forgets these SVIDs, which must not be used any more; nobody is told before new ones are there. */
-  dropSvids(entryIds: Iterable<string>): void {
-    for (const id of entryIds) {
-      const record = this.#records.get(id);
-      if (record !== undefined) this.#setSvid(record, undefined);
+  dropSvids(identities: Iterable<Identity>): void {
+    for (const { entry, svid } of identities) {
+      const record = this.#records.get(entry.id);
+      if (record !== undefined && record.svid === svid) this.#setSvid(record, undefined); // a newer one stays
     }
   }
 

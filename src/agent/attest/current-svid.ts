@@ -1,0 +1,29 @@
+import type { AgentSvid } from './agent-svid.ts';
+
+/** The SVID that the agent goes by now. */
+export class CurrentSvid {
+  #svid: AgentSvid;
+  #isTainted = false;
+
+  constructor(svid: AgentSvid) {
+    this.#svid = svid;
+  }
+
+  get value(): AgentSvid {
+    return this.#svid;
+  }
+
+  /** Whether an authority that signed it was called tainted, so that it must be replaced whatever its age. */
+  get isTainted(): boolean {
+    return this.#isTainted;
+  }
+
+  set(svid: AgentSvid): void {
+    this.#svid = svid;
+    this.#isTainted = false;
+  }
+
+  taint(): void {
+    this.#isTainted = true;
+  }
+}

@@ -1,0 +1,94 @@
+import http from 'node:http';
+import https from 'node:https';
+import { getCACertificates } from 'node:tls';
+import { Fault, wrapFault } from '../../base/fault.ts';
+
+export type DownloadOptions = {
+  readonly url: string;
+  /** Dialled in place of the URL's host. */
+  readonly unixSocket: string | undefined;
+  /** Variables that name proxies; not used with a Unix socket. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly maxBytes: number;
+  readonly signal: AbortSignal;
+  /** PEM; undefined: the machine's own. */
+  readonly authorities?: readonly string[] | undefined;
+};
+
+/** As Go's client. */
+const MAX_REDIRECTS = 10;
+
+/** What an HTTP GET answers; anything but 200 after redirects is a failure (`reference/agent.md` §2.3). */
+export async function download(options: DownloadOptions): Promise<Uint8Array> {
+  const response = await follow(options);
+  const { statusCode, statusMessage = '' } = response;
+  if (statusCode !== 200) {
+    response.destroy();
+    const line = `${statusCode} ${statusMessage}`.trimEnd();
+    throw new Fault('unavailable', `error downloading trust bundle: ${line}`);
+  }
+  try {
+    return await readBounded(response, options.maxBytes);
+  } catch (error) {
+    throw wrapFault(`unable to read from trust bundle URL ${options.url}`, error, 'unavailable');
+  }
+}
+
+async function follow(options: DownloadOptions): Promise<http.IncomingMessage> {
+  let { url } = options;
+  try {
+    for (let redirects = 0; redirects < MAX_REDIRECTS; redirects++) {
+      const response = await get(url, options);
+      const { statusCode = 0, headers } = response;
+      if (!REDIRECTS.has(statusCode) || headers.location === undefined) return response;
+      response.destroy();
+      url = new URL(headers.location, url).href;
+    }
+  } catch (error) {
+    throw wrapFault(`unable to fetch trust bundle URL ${options.url}`, error, 'unavailable');
+  }
+  const why = `stopped after ${MAX_REDIRECTS} redirects`;
+  throw new Fault('unavailable', `unable to fetch trust bundle URL ${options.url}: ${why}`);
+}
+
+const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
+
+async function get(url: string, options: DownloadOptions): Promise<http.IncomingMessage> {
+  const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
+  const { unixSocket, signal } = options;
+  const isSecure = new URL(url).protocol === 'https:';
+  if (!isSecure && unixSocket === undefined) {
+    throw new Fault('invalid', `refusing to follow a redirect from https to ${url}`);
+  }
+  const agent = isSecure ? secureAgent(options) : new http.Agent();
+  const request = (isSecure ? https : http).get(
+    url,
+    { agent, signal, ...(unixSocket !== undefined && { socketPath: unixSocket }) },
+    resolve,
+  );
+  request.once('error', reject);
+  request.once('close', () => {
+    agent.destroy();
+  });
+  return promise;
+}
+
+const secureAgent = ({ unixSocket, environment, authorities }: DownloadOptions): https.Agent =>
+  new https.Agent({
+    ca: [...(authorities ?? getCACertificates('system'))],
+    ...(unixSocket === undefined && { proxyEnv: environment }),
+  });
+
+async function readBounded(
+  response: AsyncIterable<Uint8Array>,
+  maxBytes: number,
+): Promise<Uint8Array> {
+  const chunks: Uint8Array[] = [];
+  let length = 0;
+  for await (const chunk of response) {
+    length += chunk.length;
+    if (length > maxBytes) throw new Fault('invalid', `longer than ${maxBytes} bytes`);
+    chunks.push(chunk);
+  }
+  return Buffer.concat(chunks);
+}

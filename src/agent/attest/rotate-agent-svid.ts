@@ -1,0 +1,140 @@
+import { createBackoff } from '../../base/backoff.ts';
+import { type Clock, unixSeconds } from '../../base/clock.ts';
+import { Fault, wrapFault } from '../../base/fault.ts';
+import { buildCsr } from '../../crypto/csr.ts';
+import type { Log } from '../../ops/log.ts';
+import type { KeyManager, ManagedKey } from '../../plugins/key-manager/contract.ts';
+import type { Bundle } from '../../spiffe/bundle.ts';
+import { Agent as AgentService } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
+import { csrSubject } from '../csr-subject.ts';
+import { isExpired, isX509RotationDue } from '../rotation.ts';
+import { failureClass, rpcFailure } from '../server/rpc-failure.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+import { newAgentKey } from './agent-key.ts';
+import { type AgentSvid, agentIdText, agentSvid, chainFromServer } from './agent-svid.ts';
+import type { CurrentSvid } from './current-svid.ts';
+
+export type AgentSvidRotatorDeps = {
+  readonly current: CurrentSvid;
+  readonly connection: Pick<ServerConnection, 'alone'>;
+  readonly keyManager: KeyManager;
+  /** Attests anew, verifying the server by the bundle we hold; the bundle it answers with is not used. */
+  readonly attest: (
+    key: ManagedKey,
+    signal: AbortSignal,
+  ) => Promise<{ readonly svid: AgentSvid; readonly bundle: Bundle }>;
+  /** Stores a new SVID; its failure is only told. */
+  readonly store: (svid: AgentSvid) => Promise<void>;
+  readonly availabilityTargetSeconds: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+/** How often it is looked at, and how long after failures (`reference/agent.md` §2.11). */
+const CHECK = { initialMs: 5000, maxMs: 120_000, multiplier: 1.5, jitter: 0.1 };
+
+/** Keeps the agent's own SVID fresh (`reference/agent.md` §2.9). */
+export class AgentSvidRotator {
+  readonly #deps: AgentSvidRotatorDeps;
+
+  constructor(deps: AgentSvidRotatorDeps) {
+    this.#deps = deps;
+  }
+
+  /** Until the signal aborts. Rejects when the agent cannot go on with the SVID it has. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#deps;
+    const backoff = createBackoff({ clock, random, ...CHECK });
+    while (!signal.aborted) {
+      try {
+        if (this.#isDue()) await this.#replace(signal);
+        backoff.reset();
+      } catch (error) {
+        signal.throwIfAborted();
+        this.#checkFatal(error);
+      }
+      await clock.sleep(backoff.next() ?? CHECK.maxMs, signal);
+    }
+  }
+
+  /** Attests anew, whatever the age of the SVID. Throws if that cannot be done. */
+  async reattest(signal: AbortSignal): Promise<void> {
+    if (!this.#deps.current.value.reattestable) {
+      throw new Fault('failed-precondition', 'attestation method is not re-attestable');
+    }
+    await this.#replace(signal);
+  }
+
+  #isDue(): boolean {
+    const { current, clock, availabilityTargetSeconds, random } = this.#deps;
+    const rule = { availabilityTargetSeconds, random };
+    return current.isTainted || isX509RotationDue(current.value.leaf, unixSeconds(clock), rule);
+  }
+
+  async #replace(signal: AbortSignal): Promise<void> {
+    const { current, connection, keyManager, store, log } = this.#deps;
+    const words = wordings[current.value.reattestable ? 'reattest' : 'renew'];
+    log.debug(words.start);
+    try {
+      await connection.alone(async (call) => {
+        const key = await newAgentKey(keyManager, current.value.key).catch((error: unknown) => {
+          throw wrapFault('unable to generate private key', error);
+        });
+        const svid = current.value.reattestable
+          ? (await this.#deps.attest(key, signal)).svid
+          : await this.#renew(call, key, signal);
+        current.set(svid);
+      });
+    } catch (error) {
+      if (!signal.aborted) log.error(words.failure, { error: error as Error });
+      throw error;
+    }
+    log.info(words.success, { spiffe_id: agentIdText(current.value) });
+    await store(current.value).catch((error: unknown) => {
+      log.warn('Could not store SVID', { error: error as Error });
+    });
+  }
+
+  async #renew(
+    call: ServerConnection['call'],
+    key: ManagedKey,
+    signal: AbortSignal,
+  ): Promise<AgentSvid> {
+    const csr = await buildCsr({ subject: csrSubject, uris: [], dnsNames: [] }, key);
+    const { svid } = await call(
+      AgentService,
+      (client, options) => client.renewAgent({ params: { csr } }, options),
+      { signal },
+    ).catch((error: unknown) => {
+      this.#deps.log.error('Failed to renew agent', { error: error as Error });
+      throw rpcFailure('failed to renew agent', error);
+    });
+    return agentSvid(chainFromServer(svid), key, false);
+  }
+
+  /** Throws what ends the task: an SVID that has expired meanwhile, or a server that does not want us as we are. */
+  #checkFatal(error: unknown): void {
+    const { current, clock } = this.#deps;
+    if (isExpired(current.value.leaf, unixSeconds(clock))) {
+      const { what } = wordings[current.value.reattestable ? 'reattest' : 'renew'];
+      throw wrapFault(`current SVID has already expired and ${what} failed`, error);
+    }
+    if (failureClass(error) !== undefined) throw error;
+  }
+}
+
+const wordings = {
+  renew: {
+    what: 'rotate agent SVID',
+    start: 'Rotating agent SVID',
+    success: 'Successfully rotated agent SVID',
+    failure: 'Could not rotate agent SVID',
+  },
+  reattest: {
+    what: 'reattest agent',
+    start: 'Reattesting node',
+    success: 'Successfully reattested node',
+    failure: 'Could not reattest agent',
+  },
+} as const;

@@ -1,0 +1,123 @@
+import { readFile, stat } from 'node:fs/promises';
+import type { Socket } from 'node:net';
+import { Fault, wrapFault } from '../../base/fault.ts';
+import {
+  type ProcessHandle,
+  peerCredentials,
+  peerProcessHandle,
+} from '../../rpc/peer-credentials.ts';
+
+/** The process at the other end of a local connection, bound to it when it was accepted. */
+export interface Peer extends Disposable {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Throws unless it is still that very process: its number may have gone to another one. */
+  checkAlive(): Promise<void>;
+}
+
+/** Throws if the kernel does not say who it is, or the process has gone already (`reference/agent.md` §4.2). */
+export async function watchPeer(socket: Socket): Promise<Peer> {
+  const { pid, uid, gid } = peerCredentials(socket);
+  const handle = peerProcessHandle(socket);
+  try {
+    const startTime = handle === undefined ? await processStartTime(pid) : undefined;
+    return new WatchedPeer({ pid, uid, gid }, startTime, handle);
+  } catch (error) {
+    handle?.[Symbol.dispose]();
+    throw error;
+  }
+}
+
+class WatchedPeer implements Peer {
+  readonly pid: number;
+  readonly uid: number;
+  readonly gid: number;
+  /** Only where the kernel gives no handle. */
+  readonly #startTime: string | undefined;
+  readonly #handle: ProcessHandle | undefined;
+  #isWatched = true;
+
+  constructor(
+    { pid, uid, gid }: { pid: number; uid: number; gid: number },
+    startTime: string | undefined,
+    handle: ProcessHandle | undefined,
+  ) {
+    this.pid = pid;
+    this.uid = uid;
+    this.gid = gid;
+    this.#startTime = startTime;
+    this.#handle = handle;
+  }
+
+  async checkAlive(): Promise<void> {
+    if (!this.#isWatched) throw gone('caller is no longer being watched');
+    // The kernel's own word, where it has one; then a number cannot have been used again.
+    if (this.#handle?.isAlive() === false) throw gone('caller exit suspected due to failed poll');
+    await this.#checkStartTime();
+    await this.#checkOwner();
+  }
+
+  [Symbol.dispose](): void {
+    this.#isWatched = false;
+    this.#handle?.[Symbol.dispose]();
+  }
+
+  async #checkStartTime(): Promise<void> {
+    if (this.#startTime === undefined) return;
+    const startTime = await processStartTime(this.pid).catch((error: unknown) => {
+      throw wrapFault(
+        'caller exit suspected due to failure to get starttime',
+        error,
+        'unauthenticated',
+      );
+    });
+    if (startTime !== this.#startTime) {
+      throw gone(
+        `new process detected: process starttime ${startTime} does not match original caller ${this.#startTime}`,
+      );
+    }
+  }
+
+  /** A program that changed its user while it ran is not the one that connected. */
+  async #checkOwner(): Promise<void> {
+    const { uid, gid } = await stat(`/proc/${this.pid}`).catch(() => {
+      throw gone('caller exit suspected due to failed proc stat');
+    });
+    if (uid !== this.uid) {
+      throw gone(
+        `new process detected: process uid ${uid} does not match original caller ${this.uid}`,
+      );
+    }
+    if (gid !== this.gid) {
+      throw gone(
+        `new process detected: process gid ${gid} does not match original caller ${this.gid}`,
+      );
+    }
+  }
+}
+
+const gone = (why: string): Fault => new Fault('unauthenticated', why);
+
+/** proc_pid_stat(5): field 22, in clock ticks since boot. Fields are counted after the name, which may hold anything. */
+export async function processStartTime(pid: number): Promise<string> {
+  const text = await readFile(`/proc/${pid}/stat`, 'latin1');
+  return startTimeOf(text);
+}
+
+/** Kernels since 2.6 write at least so many fields after the name. */
+const MIN_FIELDS = 36;
+/** Fields 1 and 2 are the number and the name. */
+const START_TIME_INDEX = 22 - 3;
+
+export function startTimeOf(statText: string): string {
+  const fields = statText
+    .slice(statText.lastIndexOf(')') + 2)
+    .trimEnd()
+    .split(' ');
+  const startTime = fields[START_TIME_INDEX];
+  if (fields.length < MIN_FIELDS || startTime === undefined) {
+    throw new Fault('internal', 'cannot parse process status');
+  }
+  return startTime;
+}

@@ -1,0 +1,196 @@
+import { createBackoff } from '../../base/backoff.ts';
+import { type Clock, unixSeconds } from '../../base/clock.ts';
+import { Fault, type FaultKind, kindOf } from '../../base/fault.ts';
+import type { Log } from '../../ops/log.ts';
+import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import { SVID as SvidService } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
+import type { JWTSVID as ProtoJwtSvid } from '../../wire/gen/spire/api/types/jwtsvid_pb.ts';
+import { safeNumber } from '../../wire/int64.ts';
+import { prefixed } from '../../wire/prefixed.ts';
+import { spiffeIdFromProto } from '../../wire/spiffe-id.ts';
+import { JwtSvidCache, jwtSvidKey } from '../cache/jwt-svid-cache.ts';
+import type { Identities, JwtSvid } from '../identities.ts';
+import { isPastHalfLife } from '../rotation.ts';
+import { rpcFailure } from '../server/rpc-failure.ts';
+import type { ServerConnection } from '../server/server-connection.ts';
+
+export type JwtSvidsDeps = {
+  readonly connection: Pick<ServerConnection, 'call'>;
+  readonly maxSize: number;
+  /** How long a renewal may take while the caller could have the cached token. */
+  readonly cacheHitTimeoutMilliseconds: number;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly log: Log;
+  /** Ends what is under way when the agent stops. */
+  readonly signal: AbortSignal;
+};
+
+type Entry = Parameters<Identities['fetchJwtSvid']>[0];
+
+/** For a caller who has no token at all. */
+const REQUEST_MILLISECONDS = 30_000;
+const RETRY = { initialMs: 1000, maxMs: 24_000, multiplier: 1.5, jitter: 0.1 };
+
+/** Failures that another try would not mend, or that SPIRE does not try again. */
+const finalKinds: ReadonlySet<FaultKind> = new Set([
+  'unknown',
+  'canceled',
+  'deadline',
+  'invalid',
+  'unimplemented',
+]);
+
+/** JWT-SVIDs from the cache, or from the server (`reference/agent.md` §3.6). */
+export class JwtSvids {
+  readonly #deps: JwtSvidsDeps;
+  readonly #cache: JwtSvidCache;
+  /** One request at a time for the same token; whoever asks meanwhile waits for it too. */
+  readonly #underWay = new Map<string, Promise<JwtSvid>>();
+
+  constructor(deps: JwtSvidsDeps) {
+    this.#deps = deps;
+    this.#cache = new JwtSvidCache(deps.maxSize);
+  }
+
+  /** As `Identities.fetchJwtSvid`. */
+  async fetch(entry: Entry, audience: readonly string[], signal: AbortSignal): Promise<JwtSvid> {
+    signal.throwIfAborted();
+    const cached = this.#cache.get(entry.spiffeId, audience);
+    const now = unixSeconds(this.#deps.clock);
+    if (cached !== undefined && !isPastHalfLife(lifetimeOf(cached), now, this.#deps.random)) {
+      return cached;
+    }
+    return unlessAborted(this.#renewOnce(entry, audience, cached), signal);
+  }
+
+  /** Forgets what these keys have signed. */
+  dropSignedBy(keyIds: ReadonlySet<string>): void {
+    const removed = this.#cache.removeSignedBy(keyIds);
+    if (removed === 0) return;
+    this.#deps.log.info(
+      'JWT-SVIDs were removed from the JWT cache because they were issued by a tainted authority',
+      { jwt_authority_key_ids: [...keyIds].join(','), tainted_jwt_svids: removed },
+    );
+  }
+
+  get count(): number {
+    return this.#cache.size;
+  }
+
+  #renewOnce(
+    entry: Entry,
+    audience: readonly string[],
+    cached: JwtSvid | undefined,
+  ): Promise<JwtSvid> {
+    const key = `${entry.id} ${jwtSvidKey(entry.spiffeId, audience)}`;
+    const underWay = this.#underWay.get(key);
+    if (underWay !== undefined) return underWay;
+    const renewal = this.#renew(entry, audience, cached).finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, renewal);
+    return renewal;
+  }
+
+  async #renew(
+    entry: Entry,
+    audience: readonly string[],
+    cached: JwtSvid | undefined,
+  ): Promise<JwtSvid> {
+    const { clock, log, signal, cacheHitTimeoutMilliseconds } = this.#deps;
+    const isUsable = () => cached !== undefined && unixSeconds(clock) < cached.expiresAt;
+    try {
+      const endsAt =
+        clock.now() + (isUsable() ? cacheHitTimeoutMilliseconds : REQUEST_MILLISECONDS);
+      const { id, svid } = await this.#fetchUntil(endsAt, entry, audience);
+      this.#cache.set(id, audience, svid);
+      return svid;
+    } catch (error) {
+      if (cached === undefined || signal.aborted) throw error;
+      if (isUsable()) {
+        log.warn('Unable to renew JWT; returning cached copy', {
+          spiffe_id: entry.spiffeId.toString(),
+          error: error as Error,
+        });
+        return cached;
+      }
+      const reason = error instanceof Error ? error.message : String(error);
+      throw new Fault(
+        kindOf(error),
+        `unable to renew JWT for "${entry.spiffeId.toString()}" (err=${reason})`,
+        { cause: error },
+      );
+    }
+  }
+
+  /** Tries again until that time, as long as another try may help. */
+  async #fetchUntil(endsAt: number, entry: Entry, audience: readonly string[]): Promise<Fetched> {
+    const { clock, random, log, signal } = this.#deps;
+    const backoff = createBackoff({ clock, random, ...RETRY });
+    for (;;) {
+      try {
+        return await this.#fetch(entry, audience, endsAt - clock.now());
+      } catch (error) {
+        const pause = backoff.next() ?? 0;
+        const mayHelp = !signal.aborted && !finalKinds.has(kindOf(error));
+        if (!mayHelp || clock.now() + pause >= endsAt) throw error;
+        log.debug('Failed to fetch JWT SVID; retrying', { error: error as Error });
+        await clock.sleep(pause, signal);
+      }
+    }
+  }
+
+  async #fetch(
+    entry: Entry,
+    audience: readonly string[],
+    timeoutMilliseconds: number,
+  ): Promise<Fetched> {
+    const { connection, log, signal } = this.#deps;
+    let svid: ProtoJwtSvid | undefined;
+    try {
+      ({ svid } = await connection.call(
+        SvidService,
+        (client, options) =>
+          client.newJWTSVID({ entryId: entry.id, audience: [...audience] }, options),
+        { signal, timeoutMilliseconds },
+      ));
+    } catch (error) {
+      log.error('Failed to fetch JWT SVID', { error: error as Error });
+      throw rpcFailure('failed to fetch JWT SVID', error);
+    }
+    return jwtSvidFromServer(svid);
+  }
+}
+
+type Fetched = { readonly id: SpiffeId; readonly svid: JwtSvid };
+
+/** Throws 'unknown' if the server's answer makes no sense; it is not asked again then. */
+function jwtSvidFromServer(proto: ProtoJwtSvid | undefined): Fetched {
+  if (proto === undefined) throw new Fault('unknown', 'JWTSVID response missing SVID');
+  const issuedAt = safeNumber('issued_at', proto.issuedAt);
+  const expiresAt = safeNumber('expires_at', proto.expiresAt);
+  if (issuedAt === 0) throw new Fault('unknown', 'JWTSVID missing issued at');
+  if (expiresAt === 0) throw new Fault('unknown', 'JWTSVID missing expires at');
+  if (issuedAt > expiresAt) throw new Fault('unknown', 'JWTSVID issued after it has expired');
+  const id = prefixed('could not parse JWT-SVID SPIFFE ID', () => spiffeIdFromProto(proto.id));
+  return { id, svid: { token: proto.token, issuedAt, expiresAt } };
+}
+
+const lifetimeOf = ({ issuedAt, expiresAt }: JwtSvid) => ({
+  notBefore: issuedAt,
+  notAfter: expiresAt,
+});
+
+/** The caller may leave; what was asked for goes on for the next one. */
+async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const abort = () => {
+    reject(signal.reason as Error);
+  };
+  signal.addEventListener('abort', abort, { once: true });
+  promise.catch(() => undefined); // told to whoever still waits
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

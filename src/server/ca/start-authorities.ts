@@ -5,7 +5,7 @@ import type { Log } from '../../ops/log.ts';
 import type { KeyManager } from '../../plugins/key-manager/contract.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import type { Datastore } from '../datastore/contract.ts';
-import type { Registry } from '../registry/contract.ts';
+import type { BundleRegistry } from '../registry/contract.ts';
 import type { SigningKey, X509Ca } from './authority.ts';
 import { createBundleKeeper } from './bundle-keeper.ts';
 import type { Issuer } from './contract.ts';
@@ -36,7 +36,7 @@ export type AuthoritiesConfig = IssuerConfig & {
 export type AuthoritiesDeps = {
   readonly keyManager: Pick<KeyManager, 'generateKey' | 'getKey' | 'getKeys'>;
   readonly datastore: Pick<Datastore, 'caJournals'>;
-  readonly registry: Pick<Registry, 'bundles'>;
+  readonly registry: { readonly bundles: Pick<BundleRegistry, 'get' | 'modify'> };
   readonly config: AuthoritiesConfig;
   readonly clock: Clock;
   readonly log: Log;

@@ -2,7 +2,16 @@ import { Fault } from '../base/fault.ts';
 import type { Curve } from './curves.ts';
 import { type DerReader, readWhole, unsigned } from './der/reader.ts';
 import { Tag } from './der/tags.ts';
-import { type Der, integer, nullValue, octetString, oid, sequence } from './der/writer.ts';
+import {
+  bitString,
+  type Der,
+  explicit,
+  integer,
+  nullValue,
+  octetString,
+  oid,
+  sequence,
+} from './der/writer.ts';
 import {
   checkRsa,
   EC_PUBLIC_KEY,
@@ -10,19 +19,22 @@ import {
   RSA_ENCRYPTION,
   readAlgorithm,
   readCurve,
+  subjectPublicKey,
   writeSpki,
 } from './spki.ts';
 
 /** A private key that was read and judged. */
 export type ReadPkcs8 = {
-  /** PKCS#8 with what identifies the key and nothing else; an EC public key is left for OpenSSL to compute. */
-  readonly canonical: Uint8Array;
+  /** PKCS#8 of what the public key follows from. */
+  readonly secret: Der;
   /** SubjectPublicKeyInfo DER of the public key written beside the private one, if there is one. */
-  readonly publicKey: Uint8Array | undefined;
+  readonly claimed: Uint8Array | undefined;
+  /** PKCS#8 as Go and OpenSSL write it: with the public key. */
+  readonly complete: (spki: Uint8Array) => Der;
 };
 
 /** PrivateKeyInfo (RFC 5208 §5), or OneAsymmetricKey (RFC 5958 §2), of a kind that we use. */
-export function canonicalPkcs8(pkcs8: Uint8Array): ReadPkcs8 {
+export function readPkcs8(pkcs8: Uint8Array): ReadPkcs8 {
   const { algorithm, parameters, key } = readWhole(pkcs8, (r) => r.sequence(readInfo));
   if (algorithm === EC_PUBLIC_KEY) return readEcKey(key, readCurve(parameters));
   if (algorithm === RSA_ENCRYPTION) {
@@ -76,13 +88,16 @@ function readEcKey(key: Uint8Array, curve: Curve | undefined): ReadPkcs8 {
   }
   const padded = new Uint8Array(curve.bytes); // Old writers leave out leading zeros.
   padded.set(scalar, curve.bytes - scalar.length);
-  return {
-    canonical: sequence(
+  const write = (publicKey?: Der): Der =>
+    sequence(
       integer(0),
       sequence(oid(EC_PUBLIC_KEY), oid(curve.oid)),
-      octetString(sequence(integer(1), octetString(padded))),
-    ),
-    publicKey: point && pointSpki(curve, point),
+      octetString(sequence(integer(1), octetString(padded), publicKey)),
+    );
+  return {
+    secret: write(),
+    claimed: point && pointSpki(curve, point),
+    complete: (spki) => write(explicit(1, bitString(subjectPublicKey(spki)))),
   };
 }
 
@@ -103,7 +118,8 @@ function readRsaKey(key: Uint8Array): ReadPkcs8 {
   );
   if (version !== 0) throw new Fault('invalid', 'RSA private key of more than two primes');
   checkRsaMembers(members.map(positive));
-  return { canonical: pkcs8FromPkcs1(key), publicKey: undefined };
+  const secret = pkcs8FromPkcs1(key);
+  return { secret, claimed: undefined, complete: () => secret };
 }
 
 /** RFC 8017 §3.2. A key whose parts disagree signs wrongly, and a wrong signature can give the key away. */

@@ -1,7 +1,7 @@
 import { constants, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
 import { readPem } from './pem.ts';
-import { canonicalPkcs8, pkcs8FromPkcs1, pkcs8FromSec1 } from './pkcs8.ts';
+import { pkcs8FromPkcs1, pkcs8FromSec1, readPkcs8 } from './pkcs8.ts';
 import { readPublicKey } from './public-key.ts';
 import { fitsPss, signWith } from './signature.ts';
 import type { PssSigner, PublicKey, SignatureHash } from './signer.ts';
@@ -17,13 +17,14 @@ export interface PrivateKey extends PssSigner {
  * of another kind, or if its members do not belong together.
  */
 export function readPrivateKey(pkcs8: Uint8Array): PrivateKey {
-  const { canonical, publicKey: claimed } = canonicalPkcs8(pkcs8);
-  const key = importKey(canonical);
-  const publicKey = readPublicKey(createPublicKey(key).export({ format: 'der', type: 'spki' }));
+  const { secret, claimed, complete } = readPkcs8(pkcs8);
+  const derived = createPublicKey(importKey(secret)).export({ format: 'der', type: 'spki' });
+  const publicKey = readPublicKey(derived);
   if (claimed !== undefined && Buffer.compare(claimed, publicKey.spki) !== 0) {
     throw new Fault('invalid', 'the public key inside does not belong to the private key');
   }
-  return memoryKey(key, publicKey);
+  const whole = complete(publicKey.spki);
+  return memoryKey(importKey(whole), publicKey, whole);
 }
 
 /** From PEM, the first block of it: `PRIVATE KEY`, `EC PRIVATE KEY` (SEC 1) or `RSA PRIVATE KEY` (PKCS#1). */
@@ -51,11 +52,11 @@ function importKey(pkcs8: Uint8Array): KeyObject {
   }
 }
 
-const memoryKey = (key: KeyObject, publicKey: PublicKey): PrivateKey => ({
+const memoryKey = (key: KeyObject, publicKey: PublicKey, pkcs8: Uint8Array): PrivateKey => ({
   publicKey,
   sign: (message, hash) => signWith({ key }, hash, message),
   signPss: (message, hash, salt = 'hash') => signPss(key, publicKey, message, hash, salt),
-  toPkcs8: () => new Uint8Array(key.export({ format: 'der', type: 'pkcs8' })),
+  toPkcs8: () => new Uint8Array(pkcs8),
 });
 
 async function signPss(

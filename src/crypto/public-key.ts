@@ -1,8 +1,7 @@
 import { createHash } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
-import { DerReader } from './der/reader.ts';
 import type { PublicKey } from './signer.ts';
-import { bitLength, readSpki } from './spki.ts';
+import { bitLength, readSpki, subjectPublicKey } from './spki.ts';
 
 /** Reads a SubjectPublicKeyInfo. Throws 'invalid' if it is malformed or of a kind that we do not use. */
 export function readPublicKey(spki: Uint8Array): PublicKey {
@@ -25,10 +24,5 @@ export function readPublicKeyIfUsable(spki: Uint8Array): PublicKey | undefined {
 }
 
 /** The SHA-1 of the public key's BIT STRING (RFC 5280 §4.2.1.2, method 1), as SPIRE's SubjectKeyIdentifiers are. */
-export function subjectKeyId(spki: Uint8Array): Uint8Array {
-  const key = DerReader.over(spki).sequence((r) => {
-    r.element();
-    return r.bitString();
-  });
-  return new Uint8Array(createHash('sha1').update(key).digest());
-}
+export const subjectKeyId = (spki: Uint8Array): Uint8Array =>
+  new Uint8Array(createHash('sha1').update(subjectPublicKey(spki)).digest());

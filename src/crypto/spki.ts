@@ -60,6 +60,10 @@ export function writeSpki(parts: PublicKeyParts): Der {
   );
 }
 
+/** The content of the public key's BIT STRING. */
+export const subjectPublicKey = (spki: Uint8Array): Uint8Array =>
+  readWhole(spki, (r) => r.sequence(readInfo)).key;
+
 /** Judges an elliptic curve point that came from outside. */
 export function checkPoint(curve: Curve, x: Uint8Array, y: Uint8Array): void {
   if (x.length !== curve.bytes || y.length !== curve.bytes || !isOnCurve(curve, x, y)) {

@@ -121,8 +121,8 @@ export class DerReader {
   }
 
   /** The two's complement bytes of an INTEGER, as short as they can be (X.690 §8.3.2). */
-  integerBytes(tag: number = Tag.INTEGER): Uint8Array {
-    const content = this.content(tag);
+  integerBytes(): Uint8Array {
+    const content = this.content(Tag.INTEGER);
     const [first, second] = content;
     if (first === undefined) throw structureError('empty integer');
     if (content.length > MAX_INTEGER_BYTES) throw structureError('integer too large');
@@ -140,8 +140,8 @@ export class DerReader {
   }
 
   /** An INTEGER from 0 to 2³¹ - 1: versions, path lengths, exponents. */
-  smallInteger(tag?: number): number {
-    const bytes = this.integerBytes(tag);
+  smallInteger(): number {
+    const bytes = this.integerBytes();
     if (bytes.length > 4 || (bytes[0] ?? 0) >= 0x80) throw structureError('integer out of range');
     return bytes.reduce((value, byte) => value * 256 + byte, 0);
   }
@@ -162,11 +162,8 @@ export class DerReader {
   }
 
   /** A BIT STRING of any length; the unused bits are zero (X.690 §11.2.1). */
-  bits(tag: number = Tag.BIT_STRING): {
-    readonly bytes: Uint8Array;
-    readonly unusedBits: number;
-  } {
-    const content = this.content(tag);
+  bits(): { readonly bytes: Uint8Array; readonly unusedBits: number } {
+    const content = this.content(Tag.BIT_STRING);
     const unusedBits = content[0];
     if (unusedBits === undefined) throw syntaxError('zero length BIT STRING');
     const last = content.length > 1 ? (content.at(-1) ?? 0) : 0;

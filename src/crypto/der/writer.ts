@@ -11,6 +11,9 @@ export type DerPart = Der | false | undefined;
 
 export const sequence = (...parts: readonly DerPart[]): Der => constructed(Tag.SEQUENCE, parts);
 
+/** SEQUENCE OF. */
+export const sequenceOf = (members: readonly Der[]): Der => constructed(Tag.SEQUENCE, members);
+
 /** SET OF: its members sorted by their encodings (X.690 §11.6). */
 export const setOf = (members: readonly Der[]): Der =>
   constructed(

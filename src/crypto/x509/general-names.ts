@@ -2,7 +2,7 @@ import { Fault } from '../../base/fault.ts';
 import { type DerReader, readWhole } from '../der/reader.ts';
 import { ia5Text } from '../der/strings.ts';
 import { contextTag } from '../der/tags.ts';
-import { type Der, implicit, sequence } from '../der/writer.ts';
+import { type Der, implicit, sequenceOf } from '../der/writer.ts';
 
 /** The names of a SubjectAltName (RFC 5280 §4.2.1.6), each kind in its order. */
 export type AlternativeNames = {
@@ -52,10 +52,10 @@ export const readAlternativeNames = (value: Uint8Array): AlternativeNames =>
 
 /** DNS names in their order, then the URIs: as SPIRE writes them (`reference/server.md` §7.1). */
 export const alternativeNames = (names: Pick<AlternativeNames, 'dnsNames' | 'uris'>): Der =>
-  sequence(
+  sequenceOf([
     ...names.dnsNames.map((name) => implicit(2, ascii(name))),
     ...names.uris.map((uri) => implicit(6, ascii(uri))),
-  );
+  ]);
 
 function readNames(r: DerReader): AlternativeNames {
   const found: Found = { dnsNames: [], uris: [], emailAddresses: [], ipAddresses: [] };

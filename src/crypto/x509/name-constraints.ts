@@ -1,69 +1,78 @@
 import { Fault } from '../../base/fault.ts';
 import { type DerReader, readWhole, structureError } from '../der/reader.ts';
 import { ia5Text } from '../der/strings.ts';
-
 import { type AlternativeNames, generalName } from './general-names.ts';
-
-/** One kind of name in NameConstraints: how it is written there and what it matches. */
-type Kind<Name, Constraint> = {
-  readonly label: string;
-  readonly names: (names: AlternativeNames) => readonly Name[];
-  readonly read: (content: Uint8Array) => Constraint;
-  readonly matches: (name: Name, constraint: Constraint) => boolean;
-  readonly text: (name: Name) => string;
-};
-
-type Subtree = { readonly tag: number; readonly constraint: unknown };
 
 /** NameConstraints (RFC 5280 §4.2.1.10) of DNS names, e-mail addresses, URIs and IP addresses. */
 export type NameConstraints = {
-  readonly permitted: readonly Subtree[];
-  readonly excluded: readonly Subtree[];
+  readonly permitted: Subtrees;
+  readonly excluded: Subtrees;
   /** Whether it also constrains names of other kinds, which we do not judge. */
   readonly hasOtherKinds: boolean;
 };
 
-/** Names times constraints in a chain; more is an attack (Go's limit). */
-const MAX_COMPARISONS = 250_000;
+/** Constraints by the tag of their kind; those of other kinds are left out. */
+type Subtrees = ReadonlyMap<number, readonly Constraint[]>;
 
-const text = (content: Uint8Array): string => ia5Text(content, 'name constraint').toLowerCase();
-const same = (name: string): string => name;
+/** A base of a subtree, asked whether a name (as its kind prepares it) is in it. */
+type Constraint = (name: PreparedName) => boolean;
 
-/** As Go judges them: a constraint `b.c` holds for `b.c` and for all below; `.b.c` only for what is below. */
-const kinds: Readonly<Record<number, Kind<never, never>>> = {
-  [generalName.rfc822Name]: kind<string, string>({
-    label: 'email address',
-    names: ({ emailAddresses }) => emailAddresses,
-    read: text,
-    matches: emailMatches,
-    text: same,
-  }),
-  [generalName.dnsName]: kind<string, string>({
-    label: 'DNS name',
-    names: ({ dnsNames }) => dnsNames,
-    read: text,
-    matches: domainMatches,
-    text: same,
-  }),
-  [generalName.uri]: kind<string, string>({
-    label: 'URI',
-    names: ({ uris }) => uris,
-    read: text,
-    matches: (uri, constraint) => domainMatches(hostOf(uri), constraint),
-    text: same,
-  }),
-  [generalName.ipAddress]: kind<Uint8Array, Uint8Array>({
-    label: 'IP address',
-    names: ({ ipAddresses }) => ipAddresses,
-    read: addressAndMask,
-    matches: addressMatches,
-    text: (address) => address.join('.'),
-  }),
+/** What names are compared by: a domain in lower case (and the local part of an e-mail address), or an address. */
+type PreparedName = {
+  readonly domain: string;
+  readonly local: string;
+  readonly address: Uint8Array;
 };
 
-function kind<Name, Constraint>(row: Kind<Name, Constraint>): Kind<never, never> {
-  return row as unknown as Kind<never, never>;
-}
+/** One kind of name: where a certificate has them, and how they and their constraints are written. */
+type Kind = {
+  readonly label: string;
+  readonly names: (names: AlternativeNames) => readonly { text: string; prepared: PreparedName }[];
+  readonly constraint: (content: Uint8Array) => Constraint;
+};
+
+/** Names times constraints in one verification; more is an attack (Go's limit). */
+const MAX_COMPARISONS = 250_000;
+
+const kinds: ReadonlyMap<number, Kind> = new Map<number, Kind>([
+  [
+    generalName.rfc822Name,
+    {
+      label: 'email address',
+      names: ({ emailAddresses }) =>
+        emailAddresses.map((text) => ({ text, prepared: mailbox(text) })),
+      constraint: (content) => mailConstraint(ia5Text(content, 'rfc822Name constraint')),
+    },
+  ],
+  [
+    generalName.dnsName,
+    {
+      label: 'DNS name',
+      names: ({ dnsNames }) => dnsNames.map((text) => ({ text, prepared: inDomain(text) })),
+      constraint: (content) => domainConstraint(ia5Text(content, 'dNSName constraint')),
+    },
+  ],
+  [
+    generalName.uri,
+    {
+      label: 'URI',
+      names: ({ uris }) => uris.map((text) => ({ text, prepared: inDomain(hostOf(text)) })),
+      constraint: (content) => domainConstraint(ia5Text(content, 'URI constraint')),
+    },
+  ],
+  [
+    generalName.ipAddress,
+    {
+      label: 'IP address',
+      names: ({ ipAddresses }) =>
+        ipAddresses.map((address) => ({
+          text: address.join('.'),
+          prepared: { domain: '', local: '', address },
+        })),
+      constraint: addressConstraint,
+    },
+  ],
+]);
 
 export const readNameConstraints = (value: Uint8Array): NameConstraints =>
   readWhole(value, (r) =>
@@ -73,29 +82,38 @@ export const readNameConstraints = (value: Uint8Array): NameConstraints =>
       if (permitted === undefined && excluded === undefined) {
         throw new Fault('invalid', 'x509: empty name constraints extension');
       }
-      const all = [...(permitted ?? []), ...(excluded ?? [])];
       return {
-        permitted: permitted ?? [],
-        excluded: excluded ?? [],
-        hasOtherKinds: all.some(({ tag }) => kinds[tag] === undefined),
+        permitted: permitted?.known ?? NONE,
+        excluded: excluded?.known ?? NONE,
+        hasOtherKinds: (permitted?.others ?? false) || (excluded?.others ?? false),
       };
     }),
   );
 
-/** GeneralSubtree without minimum and maximum, which RFC 5280 forbids to use. */
-const readSubtrees = (r: DerReader): Subtree[] =>
-  r.many((list) =>
-    list.sequence((subtree) => {
+const NONE: Subtrees = new Map();
+
+/** GeneralSubtrees without minimum and maximum, which RFC 5280 forbids to use. */
+function readSubtrees(r: DerReader): { known: Subtrees; others: boolean } {
+  const known = new Map<number, Constraint[]>();
+  let others = false;
+  while (!r.atEnd) {
+    r.sequence((subtree) => {
       const tag = subtree.nextTag;
       if (tag === undefined) throw structureError('empty name constraint');
-      const row = kinds[tag];
-      if (row === undefined) {
-        subtree.element();
-        return { tag, constraint: undefined };
+      const content = subtree.content(tag);
+      const kind = kinds.get(tag);
+      if (kind === undefined) {
+        others = true;
+        return;
       }
-      return { tag, constraint: row.read(subtree.content(tag)) };
-    }),
-  );
+      const constraint = kind.constraint(content);
+      const siblings = known.get(tag);
+      if (siblings === undefined) known.set(tag, [constraint]);
+      else siblings.push(constraint);
+    });
+  }
+  return { known, others };
+}
 
 /** Counts comparisons over a whole verification. */
 export type ComparisonBudget = { left: number };
@@ -108,20 +126,17 @@ export function checkNameConstraints(
   names: AlternativeNames,
   budget: ComparisonBudget,
 ): void {
-  for (const [tag, row] of Object.entries(kinds)) {
-    const own = (subtree: Subtree) => subtree.tag === Number(tag);
-    const permitted = constraints.permitted.filter(own);
-    const excluded = constraints.excluded.filter(own);
+  for (const [tag, { label, names: ofKind }] of kinds) {
+    const permitted = constraints.permitted.get(tag) ?? [];
+    const excluded = constraints.excluded.get(tag) ?? [];
     if (permitted.length + excluded.length === 0) continue;
-    const matches = ({ constraint }: Subtree, name: never) =>
-      row.matches(name, constraint as never);
-    for (const name of row.names(names)) {
+    for (const { text, prepared } of ofKind(names)) {
       spend(budget, permitted.length + excluded.length);
-      if (excluded.some((subtree) => matches(subtree, name))) {
-        throw refused(`${row.label} "${row.text(name)}" is excluded by a constraint`);
+      if (excluded.some((excludes) => excludes(prepared))) {
+        throw refused(`${label} "${text}" is excluded by a constraint`);
       }
-      if (permitted.length > 0 && !permitted.some((subtree) => matches(subtree, name))) {
-        throw refused(`${row.label} "${row.text(name)}" is not permitted by any constraint`);
+      if (permitted.length > 0 && !permitted.some((permits) => permits(prepared))) {
+        throw refused(`${label} "${text}" is not permitted by any constraint`);
       }
     }
   }
@@ -129,9 +144,7 @@ export function checkNameConstraints(
 
 function spend(budget: ComparisonBudget, count: number): void {
   budget.left -= count;
-  if (budget.left < 0) {
-    throw new Fault('invalid', 'x509: too many name constraints to check');
-  }
+  if (budget.left < 0) throw new Fault('invalid', 'x509: too many name constraints to check');
 }
 
 const refused = (why: string): Fault =>
@@ -140,30 +153,38 @@ const refused = (why: string): Fault =>
     `x509: a root or intermediate certificate is not authorized to sign for this name: ${why}`,
   );
 
-function domainMatches(name: string, constraint: string): boolean {
-  if (constraint === '') return true;
-  const domain = name.toLowerCase();
-  return constraint.startsWith('.')
-    ? domain.endsWith(constraint) && domain.length > constraint.length
-    : domain === constraint || domain.endsWith(`.${constraint}`);
-}
+const NO_ADDRESS = new Uint8Array();
 
-function emailMatches(address: string, constraint: string): boolean {
-  if (constraint.includes('@')) {
-    const [local, host] = splitAddress(address);
-    const [wantedLocal, wantedHost] = splitAddress(constraint);
-    // The local part is compared as it is written; `read` lowered the constraint's, so a mixed-case one matches nothing.
-    return local === wantedLocal && host.toLowerCase() === wantedHost;
-  }
-  return domainMatches(splitAddress(address)[1], constraint);
-}
+const inDomain = (name: string): PreparedName => ({
+  domain: name.toLowerCase(),
+  local: '',
+  address: NO_ADDRESS,
+});
 
-function splitAddress(address: string): [string, string] {
+function mailbox(address: string): PreparedName {
   const at = address.lastIndexOf('@');
-  return [address.slice(0, at), address.slice(at + 1)];
+  return { ...inDomain(address.slice(at + 1)), local: address.slice(0, Math.max(at, 0)) };
 }
 
-/** The host of a URI (RFC 3986 §3.2). One without a host, or an IP address, cannot be judged and is refused. */
+/** As Go judges them: `b.c` holds for `b.c` and for all below it; `.b.c` only for what is below; the empty one for all. */
+function domainConstraint(text: string): Constraint {
+  const base = text.toLowerCase();
+  if (base === '') return () => true;
+  if (base.startsWith('.')) {
+    return ({ domain }) => domain.length > base.length && domain.endsWith(base);
+  }
+  const below = `.${base}`;
+  return ({ domain }) => domain === base || domain.endsWith(below);
+}
+
+/** A mailbox, or a domain in which all mailboxes are. */
+function mailConstraint(text: string): Constraint {
+  if (!text.includes('@')) return domainConstraint(text);
+  const wanted = mailbox(text);
+  return ({ domain, local }) => domain === wanted.domain && local === wanted.local;
+}
+
+/** The host of a URI (RFC 3986 §3.2). One without a host, or with an IP address, cannot be judged and is refused. */
 function hostOf(uri: string): string {
   const authority = /^[A-Za-z][A-Za-z0-9+.-]*:\/\/([^/?#]*)/.exec(uri)?.[1] ?? '';
   const host = authority.slice(authority.lastIndexOf('@') + 1).replace(/:\d*$/, '');
@@ -177,18 +198,18 @@ function hostOf(uri: string): string {
 }
 
 /** An address, then a mask of ones before zeros. */
-function addressAndMask(content: Uint8Array): Uint8Array {
-  const mask = content.subarray(content.length / 2);
-  const bits = Array.from(mask, (byte) => byte.toString(2).padStart(8, '0')).join('');
-  if ((content.length !== 8 && content.length !== 32) || !/^1*0*$/.test(bits)) {
-    throw new Fault('invalid', 'x509: IP constraint contained invalid mask');
+function addressConstraint(content: Uint8Array): Constraint {
+  const size = content.length / 2;
+  const [base, mask] = [content.subarray(0, size), content.subarray(size)];
+  if ((size !== 4 && size !== 16) || !isMask(mask)) {
+    throw new Fault('invalid', 'x509: IP constraint contained an invalid address or mask');
   }
-  return content;
+  return ({ address }) =>
+    address.length === size &&
+    address.every((byte, at) => ((byte ^ (base[at] ?? 0)) & (mask[at] ?? 0)) === 0);
 }
 
-function addressMatches(address: Uint8Array, constraint: Uint8Array): boolean {
-  if (address.length * 2 !== constraint.length) return false;
-  return address.every(
-    (byte, at) => ((byte ^ (constraint[at] ?? 0)) & (constraint[at + address.length] ?? 0)) === 0,
-  );
+function isMask(bytes: Uint8Array): boolean {
+  const bits = Array.from(bytes, (byte) => byte.toString(2).padStart(8, '0')).join('');
+  return /^1*0*$/.test(bits);
 }

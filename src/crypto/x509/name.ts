@@ -3,7 +3,7 @@ import { hexText } from '../der/hex.ts';
 import { type DerReader, readWhole } from '../der/reader.ts';
 import { isPrintable, readCharacterString } from '../der/strings.ts';
 import { Tag } from '../der/tags.ts';
-import { characterString, type Der, oid, sequence, setOf } from '../der/writer.ts';
+import { characterString, type Der, oid, sequence, sequenceOf, setOf } from '../der/writer.ts';
 
 /** Attribute types by their short names (RFC 4519, in the spelling Go prints), in the order Go writes a name's fields. */
 const attributeOids = {
@@ -41,8 +41,8 @@ export type NameFields = { readonly [Name in AttributeName]?: readonly string[] 
 
 /** The DER of a Name, one RDN an attribute, in the order given; strings encoded as Go encodes them. */
 export const nameDer = (attributes: readonly NameAttribute[]): Der =>
-  sequence(
-    ...attributes.map(([attribute, ...values]) =>
+  sequenceOf(
+    attributes.map(([attribute, ...values]) =>
       setOf(values.map((value) => sequence(attributeType(attribute), directoryString(value)))),
     ),
   );

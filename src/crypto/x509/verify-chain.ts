@@ -24,6 +24,9 @@ export type ChainRequest = {
 /** A hostile set of intermediates must not buy more work than this (Go's limit). */
 const MAX_SIGNATURE_CHECKS = 100;
 
+/** The same for looking through them. */
+const MAX_INTERMEDIATES = 1000;
+
 type Search = ChainRequest & {
   /** How many signatures may still be checked. */
   signaturesLeft: number;
@@ -43,6 +46,9 @@ type DeadEnd = {
  */
 export async function verifyChain(request: ChainRequest): Promise<readonly Certificate[]> {
   const { leaf, roots } = request;
+  if (request.intermediates.length > MAX_INTERMEDIATES) {
+    throw new Fault('invalid', 'x509: too many intermediate certificates');
+  }
   const search: Search = {
     ...request,
     signaturesLeft: MAX_SIGNATURE_CHECKS,

@@ -1,0 +1,229 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
+import { plainAgent } from '../../../test/kit/api-call.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/authorities.ts';
+import { VirtualClock } from '../../../test/kit/clock.ts';
+import { Fault } from '../../base/fault.ts';
+import type { Certificate } from '../../crypto/x509/certificate.ts';
+import type { RpcCall } from '../../rpc/serve.ts';
+import type { Peer } from '../endpoints/peer.ts';
+import type { Call } from './call.ts';
+import { createInterceptor, type InterceptorDeps } from './interceptor.ts';
+import { createRateLimits } from './rate-limits.ts';
+
+const BAN = '/spire.api.server.agent.v1.Agent/BanAgent';
+const RENEW = '/spire.api.server.agent.v1.Agent/RenewAgent';
+const ATTEST = '/spire.api.server.agent.v1.Agent/AttestAgent';
+const HEALTH = '/grpc.health.v1.Health/Check';
+
+const clock = new VirtualClock();
+const local: Peer = { kind: 'local', pid: 42, uid: 1000, gid: 1001 };
+const anonymous: Peer = { kind: 'tcp', address: '192.0.2.1', port: 4711, chain: [], id: undefined };
+const agent: Peer = {
+  ...anonymous,
+  chain: [{ serialNumber: 1001n, notAfter: 2_000_000_000 } as Certificate],
+  id: plainAgent.id,
+};
+
+function intercepted({ auditLogEnabled = true, ...more }: Partial<InterceptorDeps> = {}) {
+  const lines: LogLine[] = [];
+  const intercept = createInterceptor({
+    adminIds: new Set(),
+    entries: { bySpiffeId: () => [] },
+    agents: {
+      get: (id) => (id.equals(plainAgent.id) ? plainAgent : undefined),
+      confirm: async () => undefined,
+      activate: async () => plainAgent,
+    },
+    clock,
+    log: recordingLog(lines),
+    rateLimits: createRateLimits({ attestation: true, signing: true }, clock),
+    auditLogEnabled,
+    newRequestId: () => 'a-uuid',
+    programOf: async (pid) => `/bin/program-${pid}`,
+    ...more,
+  });
+  const run = async (method: string, peer: Peer, handle: (call: Call) => unknown) => {
+    const rpc: RpcCall<Peer> = {
+      method,
+      peer,
+      signal: new AbortController().signal,
+      deadline: clock.now() + 100,
+      header: () => [],
+    };
+    await intercept(rpc, async (call) => {
+      await handle(call);
+    });
+  };
+  const audits = () => lines.filter(({ message }) => message === 'API accessed');
+  return { run, lines, audits };
+}
+
+const tcpFields = {
+  subsystem_name: 'api',
+  service: 'agent.v1.Agent',
+  method: 'RenewAgent',
+  caller_addr: '192.0.2.1:4711',
+  caller_id: plainAgent.id.toString(),
+  request_id: 'a-uuid',
+  authorized_as: 'agent',
+  authorized_via: 'datastore',
+};
+
+test('a call that goes well leaves one audit record', async () => {
+  const { run, lines } = intercepted();
+  await run(RENEW, agent, (call) => {
+    call.audit({ csr: 'abc' });
+    call.audit({ more: 1 });
+  });
+  assert.deepEqual(lines, [
+    {
+      message: 'API accessed',
+      fields: { ...tcpFields, type: 'audit', status: 'success', csr: 'abc', more: 1 },
+    },
+  ]);
+});
+
+test('a call that fails leaves its error in log and audit record', async () => {
+  const { run, lines } = intercepted();
+  const failure = new Fault('invalid', 'missing CSR');
+  await assert.rejects(
+    run(RENEW, agent, () => Promise.reject(failure)),
+    failure,
+  );
+  assert.deepEqual(lines, [
+    { message: 'Invalid argument: missing CSR', fields: tcpFields },
+    {
+      message: 'API accessed',
+      fields: {
+        ...tcpFields,
+        type: 'audit',
+        status: 'error',
+        status_code: 'InvalidArgument',
+        status_message: 'missing CSR',
+      },
+    },
+  ]);
+});
+
+test('a bug is audited as Unknown and passed on as it is', async () => {
+  const { run, audits } = intercepted();
+  const bug = new TypeError('a bug');
+  await assert.rejects(
+    run(RENEW, agent, () => Promise.reject(bug)),
+    bug,
+  );
+  assert.equal(audits()[0]?.fields['status_code'], 'Unknown');
+});
+
+test('a batch leaves a record for each item, and no other', async () => {
+  const { run, audits } = intercepted();
+  await run(BAN, local, (call) => {
+    const record = call.auditItems();
+    record({ entry_id: 'a' });
+    record({ entry_id: 'b' }, new Fault('not-found', 'entry not found'));
+  });
+  assert.deepEqual(
+    audits().map(({ fields }) => [fields['entry_id'], fields['status'], fields['status_code']]),
+    [
+      ['a', 'success', undefined],
+      ['b', 'error', 'NotFound'],
+    ],
+  );
+});
+
+test('a batch that fails as a whole leaves the one record of that', async () => {
+  const { run, audits } = intercepted();
+  await assert.rejects(
+    run(BAN, local, (call) => {
+      call.auditItems();
+      return Promise.reject(new Fault('invalid', 'bad mode'));
+    }),
+  );
+  assert.deepEqual(
+    audits().map(({ fields }) => fields['status_message']),
+    ['bad mode'],
+  );
+});
+
+test('the record of a local caller names user, group and program', async () => {
+  const { run, audits } = intercepted();
+  await run(BAN, local, () => undefined);
+  const { caller_uid, caller_gid, caller_path, caller_addr, authorized_as } =
+    audits()[0]?.fields ?? {};
+  assert.deepEqual(
+    [caller_uid, caller_gid, caller_path, caller_addr, authorized_as],
+    [1000, 1001, '/bin/program-42', undefined, 'local'],
+  );
+});
+
+test('a healthy health check is not audited, a failing one is', async () => {
+  const { run, audits } = intercepted();
+  await run(HEALTH, local, () => undefined);
+  assert.deepEqual(audits(), []);
+  await assert.rejects(run(HEALTH, local, () => Promise.reject(new Fault('invalid', 'no'))));
+  assert.equal(audits()[0]?.fields['service'], 'Health');
+});
+
+test('without audit_log_enabled nothing is audited, and nobody is inspected', async () => {
+  const { run, audits } = intercepted({
+    auditLogEnabled: false,
+    programOf: () => assert.fail('inspected'),
+  });
+  await run(BAN, local, (call) => {
+    call.audit({ a: 1 });
+    call.auditItems()({ b: 1 });
+  });
+  assert.deepEqual(audits(), []);
+});
+
+test('who is denied is logged, not audited, and reaches no handler', async () => {
+  const { run, lines } = intercepted();
+  await assert.rejects(
+    run(BAN, anonymous, () => assert.fail('reached the handler')),
+    { kind: 'denied', message: `authorization denied for method ${BAN}` },
+  );
+  assert.deepEqual(
+    lines.map(({ message }) => message),
+    ['Failed to authenticate caller'],
+  );
+});
+
+test('a certificate that names nobody reaches no handler', async () => {
+  const { run } = intercepted();
+  const nobody: Peer = {
+    ...anonymous,
+    chain: [{ uris: [] as string[] } as unknown as Certificate],
+  };
+  await assert.rejects(
+    run(ATTEST, nobody, () => assert.fail('reached the handler')),
+    { kind: 'unauthenticated' },
+  );
+});
+
+test('calls from the network are limited by address, and what is refused is audited', async () => {
+  const { run, audits } = intercepted();
+  await run(ATTEST, anonymous, (call) => call.rateLimit(1));
+  await assert.rejects(
+    run(ATTEST, anonymous, (call) => call.rateLimit(1)),
+    { kind: 'exhausted', message: 'rate: Wait(n=1) would exceed context deadline' },
+  );
+  assert.equal(audits()[1]?.fields['status_code'], 'ResourceExhausted');
+});
+
+test('calls of this machine are not limited', async () => {
+  const { run } = intercepted();
+  await run(ATTEST, local, async (call) => {
+    for (let n = 0; n < 5; n++) await call.rateLimit(1);
+  });
+});
+
+test('a handler knows where its caller is', async () => {
+  const { run } = intercepted();
+  await run(ATTEST, anonymous, ({ address, clientIp }) => {
+    assert.deepEqual([address, clientIp], ['192.0.2.1:4711', '192.0.2.1']);
+  });
+  await run(ATTEST, local, ({ address, clientIp }) => {
+    assert.deepEqual([address, clientIp], ['', undefined]);
+  });
+});

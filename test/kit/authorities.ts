@@ -64,9 +64,9 @@ export const hourly = (clock: Clock): Clock => ({
 const LOOPS = 3;
 
 /** Moves the clock, then waits for what that set going, signatures on other threads included. */
-export async function advance(clock: VirtualClock, seconds: number): Promise<void> {
+export async function advance(clock: VirtualClock, seconds: number, loops = LOOPS): Promise<void> {
   await clock.advance({ seconds });
-  while (clock.sleepers < LOOPS) await new Promise((resolve) => setImmediate(resolve));
+  while (clock.sleepers < loops) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** Names of what signs and what waits: `A:active`, `B:prepared`, `B:` */

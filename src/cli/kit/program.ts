@@ -1,0 +1,107 @@
+import type { Command } from './command.ts';
+import { readCommandLine } from './command-line.ts';
+import { compareBytewise } from './compare-bytewise.ts';
+import type { Env } from './env.ts';
+import { usageBlock } from './usage.ts';
+
+/** A program: its commands by their names. Only the one that is called is loaded. */
+export type Program = {
+  readonly name: string;
+  readonly version: string;
+  readonly commands: CommandTable;
+  /** Commands of SPIRE that this program does not have yet; it says so when they are called. */
+  readonly missing: readonly string[];
+};
+
+export type CommandTable = Readonly<Record<string, CommandRow>>;
+export type CommandRow = { readonly synopsis: string; readonly load: () => Promise<Command> };
+
+/** No command, or one that nobody knows (`reference/cli.md` §1.2). */
+const EXIT_UNKNOWN_COMMAND = 127;
+
+/** Runs what the arguments ask for; the result is the exit code. */
+export async function runProgram(program: Program, env: Env): Promise<number> {
+  const known = new Set(Object.keys(program.commands).flatMap(withParents));
+  const missing = new Set(program.missing.flatMap(withParents));
+  const line = readCommandLine(env.args, new Set([...known, ...missing]));
+  const tell = (text: string): void => {
+    env.stderr.write(text);
+  };
+  if (line.version) {
+    tell(`${program.version}\n`);
+    return 0;
+  }
+  const name = line.name;
+  if (name === undefined || !(known.has(name) || missing.has(name))) {
+    tell(programHelp(program));
+    return line.help && name === undefined ? 0 : EXIT_UNKNOWN_COMMAND;
+  }
+  if (!known.has(name)) {
+    tell(`Error: ${program.name} ${name} is not supported yet\n`);
+    return 1;
+  }
+  if (line.help) {
+    await commandHelp(program, name, tell);
+    return 0;
+  }
+  if (line.leadingFlags) {
+    tell(LEADING_FLAGS);
+    await commandHelp(program, name, tell);
+    return 1;
+  }
+  const row = program.commands[name];
+  if (row !== undefined) return (await row.load()).run(line.rest, env);
+  await commandHelp(program, name, tell);
+  return 1;
+}
+
+const LEADING_FLAGS =
+  'Invalid flags before the subcommand. If these flags are for\n' +
+  'the subcommand, please put them after the subcommand.\n\n';
+
+/** `a b c` is also a reason for `a b` and `a` to exist. */
+const withParents = (name: string): string[] =>
+  name.split(' ').map((_, index, words) => words.slice(0, index + 1).join(' '));
+
+/** The list of what there is at the top (`reference/cli.md` §1.3). */
+export function programHelp({ name, commands }: Program): string {
+  const tops = [...new Set(Object.keys(commands).map((command) => command.split(' ')[0] ?? ''))];
+  const rows = tops.map((top) => [top, commands[top]?.synopsis ?? ''] as const);
+  return `Usage: ${name} [--version] [--help] <command> [<args>]\n\nAvailable commands are:\n${list(rows)}\n`;
+}
+
+/** The usage of a command and of those directly below it, then the list of the latter. */
+async function commandHelp(
+  { commands }: Program,
+  name: string,
+  tell: (text: string) => void,
+): Promise<void> {
+  const children = childrenOf(commands, name);
+  const leaf = await commands[name]?.load();
+  for (const below of [name, ...children]) {
+    const command = await commands[below]?.load();
+    if (command !== undefined) tell(usageBlock(command.usageTitle, command.flags));
+  }
+  tell(leaf?.helpText ?? 'This command is accessed by using one of the subcommands below.');
+  tell('\n');
+  if (children.length === 0) return;
+  const rows = children.map(
+    (child) => [child.slice(name.length + 1), commands[child]?.synopsis ?? ''] as const,
+  );
+  tell(`\nSubcommands:\n${list(rows)}`);
+}
+
+function childrenOf(commands: CommandTable, name: string): string[] {
+  const depth = name.split(' ').length + 1;
+  const below = Object.keys(commands).filter((command) => command.startsWith(`${name} `));
+  const direct = below.map((command) => command.split(' ').slice(0, depth).join(' '));
+  return [...new Set(direct)].sort(compareBytewise);
+}
+
+function list(rows: readonly (readonly [name: string, synopsis: string])[]): string {
+  const width = Math.max(0, ...rows.map(([name]) => name.length));
+  return rows
+    .toSorted(([a], [b]) => compareBytewise(a, b))
+    .map(([name, synopsis]) => `    ${name.padEnd(width)}    ${synopsis}\n`)
+    .join('');
+}

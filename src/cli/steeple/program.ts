@@ -1,0 +1,15 @@
+import { STEEPLE_VERSION } from '../../ops/version.ts';
+import type { Program } from '../kit/program.ts';
+
+/** What goes beyond SPIRE has its commands here, so that nothing of SPIRE's changes its meaning. */
+export const steepleProgram: Program = {
+  name: 'steeple',
+  version: STEEPLE_VERSION,
+  commands: {
+    version: {
+      synopsis: 'Prints our version and the SPIRE version that we stand in for',
+      load: async () => (await import('./version.ts')).version,
+    },
+  },
+  missing: [],
+};

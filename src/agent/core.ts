@@ -1,0 +1,228 @@
+import { type Clock, unixSeconds } from '../base/clock.ts';
+import type { KeyType } from '../crypto/keys.ts';
+import type { Log } from '../ops/log.ts';
+import type { KeyManager, ManagedKey } from '../plugins/key-manager/contract.ts';
+import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
+import { type ClientTls, dial } from '../rpc/dial.ts';
+import type { TrustDomain } from '../spiffe/trust-domain.ts';
+import { tlsIdentity } from './attest/agent-svid.ts';
+import { type AttestAtStartDeps, type Attested, attestAtStart } from './attest/attest-at-start.ts';
+import { attestNode } from './attest/attest-node.ts';
+import { countBootstrapAttempt } from './attest/bootstrap-attempt.ts';
+import { type BundleSource, fetchTrustBundle } from './attest/bundle-source.ts';
+import { CurrentSvid } from './attest/current-svid.ts';
+import { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
+import { X509Cache } from './cache/x509-cache.ts';
+import type { Identities } from './identities.ts';
+import { Manager } from './manager.ts';
+import { ServerConnection } from './server/server-connection.ts';
+import { verifyServer } from './server/server-identity.ts';
+import type { AgentDataFile } from './storage/agent-data-file.ts';
+import { AuthorizedEntries } from './sync/authorized-entries.ts';
+import { fetchUpdates } from './sync/fetch-updates.ts';
+import { JwtSvids } from './sync/jwt-svids.ts';
+import { X509SvidMinter } from './sync/mint-x509-svids.ts';
+import { Synchronizer } from './sync/synchronizer.ts';
+import { TaintedAuthorities } from './sync/tainted-authorities.ts';
+
+export type AgentCoreOptions = {
+  readonly trustDomain: TrustDomain;
+  /** As configured, a `spiffe://` prefix included. */
+  readonly configuredTrustDomain: string;
+  readonly serverHost: string;
+  readonly serverPort: number;
+  readonly bundleSource: BundleSource;
+  readonly storage: AgentDataFile;
+  readonly keyManager: KeyManager;
+  /** Keys do not outlive the process. */
+  readonly keysAreLost: boolean;
+  readonly nodeAttestor: AgentNodeAttestor;
+  readonly workloadX509SvidKeyType: KeyType;
+  /** 0: not wanted. */
+  readonly availabilityTargetSeconds: number;
+  readonly syncIntervalMilliseconds: number;
+  readonly useSyncAuthorizedEntries: boolean;
+  readonly x509SvidCacheMaxSize: number;
+  readonly jwtSvidCacheMaxSize: number;
+  readonly jwtSvidCacheHitTimeoutMilliseconds: number;
+  /** What the server is told that we are. */
+  readonly version: string;
+  readonly clock: Clock;
+  readonly random: () => number;
+  readonly environment: Readonly<Record<string, string | undefined>>;
+  readonly log: Log;
+};
+
+/** An agent that has attested and synchronised, without its sockets. */
+export interface AgentCore extends Disposable {
+  readonly identities: Identities;
+  /** Keeps everything fresh until the signal aborts. Rejects when the agent must end. */
+  run(signal: AbortSignal): Promise<void>;
+}
+
+/** Attests, or finds that it need not, and synchronises once. */
+export async function startCore(
+  options: AgentCoreOptions,
+  signal: AbortSignal,
+): Promise<AgentCore> {
+  const { clock, random, log, storage, keyManager } = options;
+  const attested = await attestAtStart(attestationDeps(options), signal);
+  if (!attested.svid.reattestable && options.keysAreLost) log.warn(CANNOT_COME_BACK);
+
+  const current = new CurrentSvid(attested.svid);
+  const managerLog = log.child({ subsystem_name: 'manager' });
+  const cache = newCache(options, attested, () => {
+    synchronizer.wakeMinting();
+  });
+  using opened = new DisposableStack();
+  const connection = opened.use(connectionOf(options, current, cache));
+  const entries = new AuthorizedEntries(managerLog);
+  const stopped = opened.adopt(new AbortController(), (controller) => {
+    controller.abort(new Error('the agent has stopped'));
+  });
+  const jwtSvids = new JwtSvids({
+    connection,
+    maxSize: options.jwtSvidCacheMaxSize,
+    cacheHitTimeoutMilliseconds: options.jwtSvidCacheHitTimeoutMilliseconds,
+    clock,
+    random,
+    log: managerLog,
+    signal: stopped.signal,
+  });
+  const synchronizer: Synchronizer = new Synchronizer({
+    fetchUpdates: (call) =>
+      fetchUpdates(
+        {
+          connection,
+          entries,
+          useSyncAuthorizedEntries: options.useSyncAuthorizedEntries,
+          log: managerLog,
+        },
+        call,
+      ),
+    cache,
+    jwtSvids,
+    minter: new X509SvidMinter({
+      connection,
+      keyType: options.workloadX509SvidKeyType,
+      availabilityTargetSeconds: options.availabilityTargetSeconds,
+      log: managerLog,
+    }),
+    taints: new TaintedAuthorities(managerLog),
+    current,
+    storeBundle: ({ x509Authorities }) =>
+      storage.update({ bundle: x509Authorities.map(({ der }) => der) }),
+    intervalMilliseconds: options.syncIntervalMilliseconds,
+    availabilityTargetSeconds: options.availabilityTargetSeconds,
+    clock,
+    random,
+    log: managerLog,
+  });
+  const rotator = new AgentSvidRotator({
+    current,
+    connection,
+    keyManager,
+    attest: (key, call) => attest(options, key, verifier(options, cache), call),
+    store: ({ chain, reattestable }) => storage.update({ svid: chain, reattestable }),
+    availabilityTargetSeconds: options.availabilityTargetSeconds,
+    clock,
+    random,
+    log: managerLog,
+  });
+  const manager = new Manager({
+    current,
+    cache,
+    entries,
+    connection,
+    synchronizer,
+    rotator,
+    storage,
+    version: options.version,
+    clock,
+    random,
+    log: managerLog,
+  });
+  await manager.initialize(signal);
+  const running = opened.move();
+  return {
+    identities: {
+      subscribe: (selectors) => cache.subscribe(selectors),
+      latest: (selectors) => cache.latest(selectors),
+      matchingEntries: (selectors) => cache.matchingEntries(selectors),
+      fetchJwtSvid: (entry, audience, call) => jwtSvids.fetch(entry, audience, call),
+    },
+    run: (until) => manager.run(until),
+    [Symbol.dispose]: () => {
+      running.dispose();
+    },
+  };
+}
+
+const CANNOT_COME_BACK =
+  "Node attestation is not reattestable and the 'memory' key manager is in use; if the agent process is restarted, it will be unable to obtain a new SVID and will need to be manually evicted to be able to re-attest.";
+
+function attestationDeps(options: AgentCoreOptions): AttestAtStartDeps {
+  const { trustDomain, bundleSource, storage, keyManager, clock, random } = options;
+  const log = options.log.child({ subsystem_name: 'attestor' });
+  return {
+    trustDomain,
+    bundleSource,
+    async fetchTrustBundle(signal) {
+      if (bundleSource.kind === 'insecure') throw new TypeError('nothing to fetch');
+      const state = await countBootstrapAttempt(storage, clock);
+      return fetchTrustBundle({ ...options, log }, bundleSource, state, signal);
+    },
+    keyManager,
+    storage,
+    attest: (key, verify, signal) => attest(options, key, verify, signal),
+    clock,
+    random,
+    log,
+  };
+}
+
+const attest = (
+  options: AgentCoreOptions,
+  key: ManagedKey,
+  verify: ClientTls['verify'],
+  signal: AbortSignal,
+) =>
+  attestNode(
+    { attestor: options.nodeAttestor, address: addressOf(options), dial },
+    key,
+    verify,
+    signal,
+  );
+
+const newCache = (
+  { trustDomain, x509SvidCacheMaxSize, clock, log }: AgentCoreOptions,
+  { bundle }: Attested,
+  onMissing: () => void,
+): X509Cache =>
+  new X509Cache({
+    trustDomain,
+    bundle,
+    maxSize: x509SvidCacheMaxSize,
+    clock,
+    log: log.child({ subsystem_name: 'cache_manager' }),
+    onMissing,
+  });
+
+const connectionOf = (
+  options: AgentCoreOptions,
+  current: CurrentSvid,
+  cache: X509Cache,
+): ServerConnection =>
+  new ServerConnection({
+    address: addressOf(options),
+    tls: { identity: () => tlsIdentity(current.value), verify: verifier(options, cache) },
+    dial,
+  });
+
+const verifier =
+  ({ clock }: AgentCoreOptions, cache: X509Cache): ClientTls['verify'] =>
+  (chain) =>
+    verifyServer(chain, cache.bundle, unixSeconds(clock));
+
+const addressOf = ({ serverHost, serverPort }: AgentCoreOptions): string =>
+  serverHost.includes(':') ? `[${serverHost}]:${serverPort}` : `${serverHost}:${serverPort}`;

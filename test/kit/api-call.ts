@@ -1,3 +1,4 @@
+import type { DescMessage, MessageInitShape } from '@bufbuild/protobuf';
 import type { Fault } from '../../src/base/fault.ts';
 import type { LogFields } from '../../src/ops/log.ts';
 import type { Call } from '../../src/server/api/call.ts';
@@ -75,3 +76,6 @@ export const plainAgent: Agent = {
   agentVersion: '',
   selectors: [],
 };
+
+/** What a message is made of. */
+export type Init<S extends DescMessage> = Exclude<MessageInitShape<S>, { $typeName: string }>;

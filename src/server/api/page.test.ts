@@ -16,7 +16,7 @@ const pages: [pageSize: number, pageToken: string, values: string[], nextPageTok
 ];
 for (const [pageSize, pageToken, values, nextPageToken] of pages) {
   test(`page of ${pageSize} after "${pageToken}"`, () => {
-    assert.deepEqual(answerPage(rows, { pageSize, pageToken }, 'failed'), {
+    assert.deepEqual(answerPage(rows, { pageSize, pageToken }, 'failed: '), {
       values,
       nextPageToken,
     });
@@ -25,7 +25,7 @@ for (const [pageSize, pageToken, values, nextPageToken] of pages) {
 
 for (const pageToken of ['x', '-1', '1.5', ' 1', '18446744073709551616']) {
   test(`refuses the token "${pageToken}"`, () => {
-    assert.throws(() => answerPage(rows, { pageSize: 1, pageToken }, 'failed to list agents'), {
+    assert.throws(() => answerPage(rows, { pageSize: 1, pageToken }, 'failed to list agents: '), {
       kind: 'internal',
       message: `failed to list agents: could not parse token '${pageToken}'`,
     });

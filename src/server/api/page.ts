@@ -1,4 +1,4 @@
-import { wrapFault } from '../../base/fault.ts';
+import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Row } from '../datastore/contract.ts';
 import { pageOf } from '../registry/paging.ts';
 
@@ -20,6 +20,6 @@ export function answerPage<T>(
     const page = pageOf(rows, { size: pageSize, token: pageToken });
     return { values: page.rows.map(({ value }) => value), nextPageToken: page.nextToken };
   } catch (error) {
-    throw wrapFault(failure, error, 'internal');
+    throw new Fault('internal', `${failure}${reasonOf(error)}`, { cause: error });
   }
 }

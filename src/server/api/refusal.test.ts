@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { type LogLine, recordingLog } from '../../../test/kit/authorities.ts';
+import {  } from '../../../test/kit/authorities.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { Fault, type FaultKind, wrapFault } from '../../base/fault.ts';
 import { logRefusal, notFound, PlainFault, rethrow } from './refusal.ts';
 

@@ -19,7 +19,7 @@ export async function listAgents(
   call: Pick<Call, 'audit'>,
 ): Promise<Answer<typeof ListAgentsResponseSchema>> {
   const filter = agentFilterFromProto(request.filter, FAILURE, call);
-  const page = answerPage(agents.select(filter), request, FAILURE);
+  const page = answerPage(agents.select(filter), request, `${FAILURE}: `);
   return {
     agents: page.values.map((agent) => agentToProto(agent, request.outputMask)),
     nextPageToken: page.nextPageToken,

@@ -18,7 +18,7 @@ export async function listFederatedBundles(
   { bundles, trustDomain: own }: ListFederatedBundlesDeps,
   request: Omit<ListFederatedBundlesRequest, '$typeName'>,
 ): Promise<Answer<typeof ListFederatedBundlesResponseSchema>> {
-  const page = answerPage(bundles.rows(), request, 'failed to list bundles');
+  const page = answerPage(bundles.rows(), request, 'failed to list bundles: ');
   return {
     bundles: page.values
       .filter(({ trustDomain }) => !trustDomain.equals(own))

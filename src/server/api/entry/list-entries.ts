@@ -17,7 +17,7 @@ export type ListEntriesDeps = {
 
 const FAILURE = 'failed to list entries';
 /** Only here SPIRE's datastore wraps its status into an error (`reference/server.md` §14.1). */
-const TOKEN_FAILURE = `${FAILURE}: datastore-sql: rpc error: code = InvalidArgument desc =`;
+const TOKEN_FAILURE = `${FAILURE}: datastore-sql: rpc error: code = InvalidArgument desc = `;
 
 export async function listEntries(
   { entries, trustDomain }: ListEntriesDeps,

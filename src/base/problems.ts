@@ -19,7 +19,7 @@ export class ConfigFault extends Fault {
   }
 }
 
-type Problem = { readonly text: string; readonly position: Position | undefined };
+export type Problem = { readonly text: string; readonly position: Position | undefined };
 
 /** Collects what is wrong, so that all of it can be told at once. */
 export class Problems {
@@ -34,6 +34,10 @@ export class Problems {
   /** In the order in which the reference would find them, since it tells the first one only. */
   add(text: string, position?: Position): void {
     this.#found.push({ text, position });
+  }
+
+  get all(): readonly Problem[] {
+    return this.#found;
   }
 
   get none(): boolean {

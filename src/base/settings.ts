@@ -27,7 +27,7 @@ export class Settings {
   readonly #items: readonly HclItem[];
   readonly #name: string;
   readonly #shared: Shared;
-  readonly #asked = new Set<string>();
+  #asked = new Set<string>();
 
   private constructor(node: SectionNode, shared: Shared) {
     this.#items = node.items;
@@ -47,6 +47,10 @@ export class Settings {
   static empty(problems: Problems = new Problems('')): Settings {
     const position = { line: 1, column: 1 };
     return Settings.of({ root: { kind: 'object', items: [], position }, syntax: 'hcl' }, problems);
+  }
+
+  get isEmpty(): boolean {
+    return this.#items.length === 0;
   }
 
   has(key: string): boolean {
@@ -157,9 +161,21 @@ export class Settings {
     return matches.length === 0 ? undefined : matches;
   }
 
-  /** A section made of items that `items` gave. */
-  sectionOf(items: readonly HclItem[], position: Position, name: string): Settings {
-    return this.#inner({ items, position, name });
+  /** The same section, which puts what is wrong elsewhere. What either is asked for, both know. */
+  withProblems(problems: Problems): Settings {
+    const section = this.sectionOf(this.#items, this.position, this.#name, problems);
+    section.#asked = this.#asked;
+    return section;
+  }
+
+  /** A section made of items that `items` gave, with problems of its own. */
+  sectionOf(
+    items: readonly HclItem[],
+    position: Position,
+    name: string,
+    problems: Problems,
+  ): Settings {
+    return new Settings({ items, position, name }, { ...this.#shared, problems });
   }
 
   /** Keys that nobody asked for, each once, sorted. Quoted ones are left out unless they are wanted. */

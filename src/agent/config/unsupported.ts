@@ -1,0 +1,50 @@
+import { goQuote } from '../../base/go-quote.ts';
+import type { PluginSection } from '../../catalog/plugin-sections.ts';
+import { whyPluginUnsupported } from '../../catalog/unsupported-plugin.ts';
+import { type TelemetrySettings, unsupportedTelemetry } from '../../ops/telemetry-settings.ts';
+import type { MergedAgent } from './merge.ts';
+import { agentPluginKinds } from './plugin-kinds.ts';
+import type { RawAgent } from './read-agent.ts';
+
+/** What of a valid configuration would be passed over in silence if the agent ran with it, one line each. */
+export function findUnsupported(
+  agent: RawAgent,
+  merged: MergedAgent,
+  plugins: readonly PluginSection[],
+  telemetry: TelemetrySettings,
+): readonly string[] {
+  const { experimental, sds } = agent;
+  const named = [
+    {
+      name: 'trust_bundle_spiffe_workload_api',
+      used: agent.trustBundleSpiffeWorkloadApi !== '',
+    },
+    {
+      name: `rebootstrap_mode ${goQuote(merged.rebootstrapMode.text)}`,
+      used: merged.rebootstrapMode.text !== 'never',
+    },
+    {
+      name: 'profiling_enabled with profiling_port or profiling_freq',
+      used: agent.profilingEnabled && (agent.profilingPort > 0 || agent.profilingFreq > 0),
+    },
+    { name: 'experimental.broker', used: experimental.broker !== undefined },
+    { name: 'experimental.require_pq_kem', used: experimental.requirePqKem },
+    ...experimental.rateLimits.map(({ key, limit }) => ({
+      name: `experimental.ratelimit.${key}`,
+      used: limit > 0,
+    })),
+    // Envoy's secrets are not served yet, so only who says how they should look is in for a surprise.
+    { name: 'sds.default_svid_name', used: sds.defaultSvidName !== 'default' },
+    { name: 'sds.default_bundle_name', used: sds.defaultBundleName !== 'ROOTCA' },
+    { name: 'sds.default_all_bundles_name', used: sds.defaultAllBundlesName !== 'ALL' },
+    { name: 'sds.disable_spiffe_cert_validation', used: sds.disableSpiffeCertValidation },
+    { name: 'authorized_delegates', used: agent.authorizedDelegates.length > 0 },
+  ];
+  return [
+    ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),
+    ...plugins.flatMap(
+      (plugin) => whyPluginUnsupported(plugin, agentPluginKinds[plugin.type]) ?? [],
+    ),
+    ...unsupportedTelemetry(telemetry),
+  ];
+}

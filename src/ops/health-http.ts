@@ -1,0 +1,86 @@
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { HealthChecks, HealthReport } from './health-checks.ts';
+import type { HealthSettings } from './health-settings.ts';
+import type { Log } from './log.ts';
+
+/** Whoever has not asked by then is turned away (`reference/server.md` §4.2). */
+const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
+/** Probes come one by one; this bounds what somebody else can make us hold. */
+const MAX_CONNECTIONS = 100;
+
+export type HealthEndpointOptions = {
+  readonly settings: Pick<HealthSettings, 'bindAddress' | 'bindPort' | 'livePath' | 'readyPath'>;
+  readonly checks: Pick<HealthChecks, 'live' | 'ready'>;
+  readonly log: Log;
+};
+
+export type HealthEndpoint = AsyncDisposable & {
+  /** undefined if it could not listen. */
+  readonly address: AddressInfo | undefined;
+};
+
+/** Answers probes from the checks' last results. That it cannot listen is told, and no reason not to go on. */
+export async function serveHealth(options: HealthEndpointOptions): Promise<HealthEndpoint> {
+  const { settings, checks, log } = options;
+  const reports = new Map<string, () => HealthReport>([
+    [settings.livePath, () => checks.live()],
+    [settings.readyPath, () => checks.ready()],
+  ]);
+  const server = createServer(
+    { headersTimeout: HEADERS_TIMEOUT_MILLISECONDS, requestTimeout: HEADERS_TIMEOUT_MILLISECONDS },
+    (request, response) => {
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      answer(response, reports.get(path)?.());
+    },
+  );
+  server.maxConnections = MAX_CONNECTIONS;
+  try {
+    const address = await listen(server, settings);
+    server.on('error', (error) => {
+      log.warn('Error serving health checks', { error });
+    });
+    log.info('Serving health checks', { address: `${address.address}:${address.port}` });
+    return { address, [Symbol.asyncDispose]: () => close(server) };
+  } catch (error) {
+    log.warn('Error serving health checks', { error: error as Error });
+    return { address: undefined, async [Symbol.asyncDispose]() {} };
+  }
+}
+
+function answer(response: ServerResponse, report: HealthReport | undefined): void {
+  if (report === undefined) {
+    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
+    response.end('404 page not found\n');
+    return;
+  }
+  response.writeHead(report.ok ? 200 : 500, { 'Content-Type': 'application/json' });
+  response.end(`${JSON.stringify(report.details)}\n`);
+}
+
+async function listen(
+  server: Server,
+  { bindAddress, bindPort }: HealthEndpointOptions['settings'],
+): Promise<AddressInfo> {
+  const port = Number(bindPort);
+  if (!/^\d+$/.test(bindPort) || port > 65_535) {
+    throw new Error(`listen tcp: bind_port "${bindPort}" is not a port number`);
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host: bindAddress, port }, () => {
+    server.removeListener('error', reject);
+    resolve();
+  });
+  await promise;
+  return server.address() as AddressInfo;
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  server.closeAllConnections();
+  await promise;
+}

@@ -1,0 +1,52 @@
+import { goQuote } from '../../base/go-quote.ts';
+import type { PluginSection } from '../../catalog/plugin-sections.ts';
+import { whyPluginUnsupported } from '../../catalog/unsupported-plugin.ts';
+import { type TelemetrySettings, unsupportedTelemetry } from '../../ops/telemetry-settings.ts';
+import type { RawFederation } from './federation.ts';
+import { serverPluginKinds } from './plugin-kinds.ts';
+import type { RawServer } from './read-server.ts';
+import type { DatastoreSettings } from './server-config.ts';
+
+/** What of a valid configuration would be passed over in silence if the server ran with it, one line each. */
+export function findUnsupported(
+  server: RawServer,
+  federation: RawFederation | undefined,
+  datastore: DatastoreSettings | undefined,
+  plugins: readonly PluginSection[],
+  telemetry: TelemetrySettings,
+): readonly string[] {
+  const { experimental } = server;
+  const named = [
+    { name: 'federation.bundle_endpoint', used: federation?.bundleEndpoint !== undefined },
+    { name: 'federation.federates_with', used: (federation?.federatesWith.length ?? 0) > 0 },
+    {
+      name: 'proxy_protocol_trusted_cidrs',
+      used: server.proxyProtocolTrustedCidrs.length > 0,
+    },
+    {
+      name: 'profiling_enabled with profiling_port or profiling_freq',
+      used: server.profilingEnabled && (server.profilingPort > 0 || server.profilingFreq > 0),
+    },
+    {
+      name: 'experimental.auth_opa_policy_engine',
+      used: experimental.authOpaPolicyEngine !== undefined,
+    },
+  ];
+  return [
+    ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),
+    ...unsupportedDatastore(datastore),
+    ...plugins.flatMap(
+      (plugin) => whyPluginUnsupported(plugin, serverPluginKinds[plugin.type]) ?? [],
+    ),
+    ...unsupportedTelemetry(telemetry),
+  ];
+}
+
+function unsupportedDatastore(datastore: DatastoreSettings | undefined): readonly string[] {
+  if (datastore === undefined) return ['expecting a DataStore plugin'];
+  if (datastore.complaints.length > 0) return datastore.complaints;
+  if (datastore.databaseType === 'sqlite3') return [];
+  return [
+    `DataStore "sql" with database_type ${goQuote(datastore.databaseType)} is not supported yet`,
+  ];
+}

@@ -2,11 +2,11 @@ import assert from 'node:assert/strict';
 import { createPublicKey, generateKeyPairSync } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { sharedKey } from '../../test/kit/keys.ts';
 import { curves } from './curves.ts';
 import { readWhole } from './der/reader.ts';
 import { bitString, integer, nullValue, octetString, oid, sequence } from './der/writer.ts';
 import {
-  generateKey,
   type KeyType,
   keyTypeOf,
   keyTypes,
@@ -26,7 +26,7 @@ const hashes = ['sha256', 'sha384', 'sha512'] as const;
 
 for (const type of types) {
   test(`a key of type ${type} signs, is written and read again`, async () => {
-    const key = await generateKey(type);
+    const key = await sharedKey(type);
     assert.equal(keyTypeOf(key.publicKey), type);
     const again = readPrivateKey(key.toPkcs8());
     assert.deepEqual(again.publicKey, key.publicKey);
@@ -61,7 +61,7 @@ for (const [kind, make] of [
 }
 
 test('PSS signatures have the salt that was asked for', async () => {
-  const key = await generateKey('rsa-2048');
+  const key = await sharedKey('rsa-2048');
   for (const hash of hashes) {
     const short = await key.signPss(message, hash);
     const long = await key.signPss(message, hash, 'max');
@@ -85,7 +85,7 @@ test('a key that cannot hold a PSS signature neither makes nor accepts one', asy
   const key = readPrivateKey(privateKey.export({ format: 'der', type: 'pkcs8' }));
   await assert.rejects(key.signPss(message, 'sha512'), { kind: 'invalid' });
   assert.equal(await verifyPss(key.publicKey, 'sha512', message, new Uint8Array(128)), false);
-  const ec = await generateKey('ec-p256');
+  const ec = await sharedKey('ec-p256');
   await assert.rejects(ec.signPss(message, 'sha256'), { kind: 'invalid' });
   assert.equal(await verifyPss(ec.publicKey, 'sha256', message, new Uint8Array(64)), false);
 });
@@ -103,7 +103,7 @@ for (const [what, type] of [
     ['more than a signature has', 'ff'.repeat(257)],
   ] as const) {
     test(`${why} is no ${what} signature`, async () => {
-      const { publicKey } = await generateKey(type);
+      const { publicKey } = await sharedKey(type);
       const bytes = Buffer.from(signature, 'hex');
       assert.equal(await verifySignature(publicKey, 'sha256', message, bytes), false);
     });
@@ -214,11 +214,7 @@ for (const [why, spki, text] of [
     UNSUPPORTED,
   ],
   ['of RSA-1016', rsaSpki(oddModulus(1016), 65537), UNSUPPORTED],
-  [
-    'of RSA-16392',
-    rsaSpki(oddModulus(16392), 65537),
-    /structure error: integer too large|unsupported/,
-  ],
+  ['of RSA-16392', rsaSpki(oddModulus(16392), 65537), 'asn1: structure error: integer too large'],
   ['of RSA with a modulus of 0', rsaSpki(0n, 3), /not a positive number/],
   ['of RSA with a negative modulus', rsaSpki(-5n, 3), /not a positive number/],
   ['of RSA with an even modulus', rsaSpki(2n ** 2047n, 3), /modulus is not an odd number/],
@@ -256,7 +252,7 @@ test('a public key is its own copy', () => {
 
 test('public keys read by OpenSSL are written as it writes them', async () => {
   for (const type of types) {
-    const { spki } = (await generateKey(type)).publicKey;
+    const { spki } = (await sharedKey(type)).publicKey;
     const own = createPublicKey({ key: Buffer.from(spki), format: 'der', type: 'spki' });
     assert.deepEqual(own.export({ format: 'der', type: 'spki' }), Buffer.from(spki));
   }

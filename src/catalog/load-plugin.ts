@@ -22,17 +22,20 @@ export async function loadPlugin<Env, Contract>(
 ): Promise<Contract> {
   const pluginLog = log.child({ plugin_name: name, plugin_type: kind, external: false });
   if (command !== undefined) throw external(name);
-  const load = Object.hasOwn(builtIns, name) ? builtIns[name] : undefined;
-  if (load === undefined) {
-    throw new Fault(
-      'invalid',
-      `failed to load plugin ${goQuote(name)}: no built-in plugin ${goQuote(name)} for type ${goQuote(kind)}`,
-    );
-  }
-  const { plugin } = await load();
+  const plugin = await builtIn(kind, builtIns, name);
   const contract = await configure(plugin, data, env(pluginLog), pluginLog);
   pluginLog.info('Plugin loaded');
   return contract;
+}
+
+/** The plugin of that name. Throws with SPIRE's words if there is none. */
+export async function builtIn<P>(kind: string, builtIns: BuiltIns<P>, name: string): Promise<P> {
+  const load = Object.hasOwn(builtIns, name) ? builtIns[name] : undefined;
+  if (load !== undefined) return (await load()).plugin;
+  throw new Fault(
+    'invalid',
+    `failed to load plugin ${goQuote(name)}: no built-in plugin ${goQuote(name)} for type ${goQuote(kind)}`,
+  );
 }
 
 async function configure<Env, Contract>(

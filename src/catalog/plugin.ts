@@ -5,6 +5,8 @@ export type Plugin<Env, Contract> = {
   readonly name: string;
   /** Whether it can be configured at all; SPIRE refuses data for a plugin that cannot. */
   readonly takesData: boolean;
+  /** Checks settings and starts nothing, for `validate`. Throws 'invalid' as `configure` does; absent: any will do. */
+  readonly validate?: (settings: Settings) => Promise<void>;
   /** Starts it with its settings, empty ones if there is no data. Throws 'invalid' with SPIRE's words. */
   configure(settings: Settings, env: Env): Promise<Contract>;
 };

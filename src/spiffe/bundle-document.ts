@@ -2,7 +2,7 @@ import { Fault, reasonOf } from '../base/fault.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { type Jwk, jwkFromPublicKey } from '../crypto/jose/jwk.ts';
 import { type Bundle, type KeyAuthority, x509AuthorityCertificates } from './bundle.ts';
-import { type JwkEntry, readJwkSet } from './jwk-set.ts';
+import { type JsonRecord, type JwkEntry, parseJwkDocument, readJwkSet } from './jwk-set.ts';
 import type { TrustDomain } from './trust-domain.ts';
 
 /**
@@ -10,11 +10,15 @@ import type { TrustDomain } from './trust-domain.ts';
  * document, and what follows the document is ignored (`reference/server.md` §10.2). Throws 'invalid'.
  */
 export const readBundleDocument = (trustDomain: TrustDomain, json: string | Uint8Array): Bundle =>
-  read(trustDomain, json, readers.spire);
+  read(trustDomain, () => parseJwkDocument(json), readers.spire);
 
 /** Reads it as the reference client does: a key of unknown type or use is skipped. Throws 'invalid'. */
 export const readSpiffeBundle = (trustDomain: TrustDomain, json: string | Uint8Array): Bundle =>
-  read(trustDomain, json, readers.client);
+  read(trustDomain, () => parseJwkDocument(json), readers.client);
+
+/** The same, of a document that was parsed already. */
+export const spiffeBundleOf = (trustDomain: TrustDomain, document: JsonRecord): Bundle =>
+  read(trustDomain, () => document, readers.client);
 
 export type BundleDocumentOptions = {
   /** Takes the place of the bundle's own hint. */
@@ -77,8 +81,8 @@ type Authorities = {
   wit: Map<string, KeyAuthority>;
 };
 
-function read(trustDomain: TrustDomain, json: string | Uint8Array, reader: Reader): Bundle {
-  const document = decode(json, reader);
+function read(trustDomain: TrustDomain, parse: () => JsonRecord, reader: Reader): Bundle {
+  const document = decode(parse, reader);
   const authorities: Authorities = { x509: [], jwt: new Map(), wit: new Map() };
   for (const [index, key] of document.keys.entries()) addKey(authorities, key, index, reader);
   return {
@@ -91,9 +95,9 @@ function read(trustDomain: TrustDomain, json: string | Uint8Array, reader: Reade
   };
 }
 
-function decode(json: string | Uint8Array, reader: Reader) {
+function decode(parse: () => JsonRecord, reader: Reader) {
   try {
-    const document = readJwkSet(json, { skipsUnknown: reader.skipsUnknown });
+    const document = readJwkSet(parse(), { skipsUnknown: reader.skipsUnknown });
     if (document.keys !== undefined) return { ...document, keys: document.keys };
     if (!reader.requiresKeys) return { ...document, keys: [] };
   } catch (error) {

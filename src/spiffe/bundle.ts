@@ -58,3 +58,40 @@ export const jwtAuthority = (
   bundle: Pick<Bundle, 'jwtAuthorities'>,
   keyId: string,
 ): KeyAuthority | undefined => bundle.jwtAuthorities.findLast((key) => key.keyId === keyId);
+
+/** The bundle with that X.509 authority too; one that is there already changes nothing. */
+export function withX509Authority(bundle: Bundle, authority: X509Authority): Bundle {
+  const known = bundle.x509Authorities.some(({ der }) => Buffer.compare(der, authority.der) === 0);
+  if (known) return bundle;
+  return { ...bundle, x509Authorities: [...bundle.x509Authorities, authority] };
+}
+
+/** The bundle with that JWT authority; one under the same key ID goes. */
+export const withJwtAuthority = (bundle: Bundle, authority: KeyAuthority): Bundle => ({
+  ...bundle,
+  jwtAuthorities: [
+    ...bundle.jwtAuthorities.filter(({ keyId }) => keyId !== authority.keyId),
+    authority,
+  ],
+});
+
+/** Whether they verify the same SVIDs and say the same of themselves: X.509 authorities in order, keys by their IDs. */
+export const equalBundles = (a: Bundle, b: Bundle): boolean =>
+  a.trustDomain.equals(b.trustDomain) &&
+  a.refreshHintSeconds === b.refreshHintSeconds &&
+  a.sequenceNumber === b.sequenceNumber &&
+  a.x509Authorities.length === b.x509Authorities.length &&
+  a.x509Authorities.every(({ der }, index) => sameBytes(der, b.x509Authorities[index]?.der)) &&
+  equalKeys(a.jwtAuthorities, b.jwtAuthorities) &&
+  equalKeys(a.witAuthorities, b.witAuthorities);
+
+function equalKeys(a: readonly KeyAuthority[], b: readonly KeyAuthority[]): boolean {
+  const other = new Map(b.map(({ keyId, publicKey }) => [keyId, publicKey]));
+  return (
+    new Set(a.map(({ keyId }) => keyId)).size === other.size &&
+    a.every(({ keyId, publicKey }) => sameBytes(publicKey, other.get(keyId)))
+  );
+}
+
+const sameBytes = (a: Uint8Array, b: Uint8Array | undefined): boolean =>
+  b !== undefined && Buffer.compare(a, b) === 0;

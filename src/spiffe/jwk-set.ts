@@ -26,12 +26,19 @@ export type JwkEntry = {
 const MAX_KEYS = 10_000;
 const MAX_SEQUENCE = 2n ** 64n - 1n;
 
+export type JsonRecord = Readonly<Record<string, unknown>>;
+
+/** The object at the start of the text, its sequence numbers as bigints. Throws 'invalid', or what JSON.parse throws. */
+export function parseJwkDocument(json: string | Uint8Array): JsonRecord {
+  const text = typeof json === 'string' ? json : Buffer.from(json).toString('utf8');
+  return JSON.parse(firstJsonObject(text), keepSequence) as JsonRecord;
+}
+
 /** A key of unknown type is skipped, or refused. Unknown members are ignored. Throws 'invalid'. */
 export function readJwkSet(
-  json: string | Uint8Array,
+  document: JsonRecord,
   { skipsUnknown }: { readonly skipsUnknown: boolean },
 ): JwkSet {
-  const document = parse(json);
   const keys = document['keys'] ?? undefined;
   if (keys !== undefined && !Array.isArray(keys)) throw wrongType('keys');
   if (keys !== undefined && keys.length > MAX_KEYS) {
@@ -42,13 +49,6 @@ export function readJwkSet(
     refreshHintSeconds: integer(document, 'spiffe_refresh_hint'),
     sequenceNumber: sequence(document['spiffe_sequence'] ?? 0n),
   };
-}
-
-type JsonRecord = Readonly<Record<string, unknown>>;
-
-function parse(json: string | Uint8Array): JsonRecord {
-  const text = typeof json === 'string' ? json : Buffer.from(json).toString('utf8');
-  return JSON.parse(firstJsonObject(text), keepSequence) as JsonRecord;
 }
 
 /** The sequence number has 64 bits, more than a number holds. */

@@ -26,4 +26,6 @@ export function checkSelector({ type, value }: Selector): void {
 export const compareSelectors = (a: Selector, b: Selector): number =>
   compareText(a.type, b.type) || compareText(a.value, b.value);
 
-const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+/** Strings compare by UTF-16 units, which orders what lies beyond U+FFFF differently from their bytes. */
+const compareText = (a: string, b: string): number =>
+  a === b ? 0 : Buffer.compare(Buffer.from(a), Buffer.from(b));

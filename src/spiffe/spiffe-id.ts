@@ -40,6 +40,12 @@ export class SpiffeId {
     return new SpiffeId(this.trustDomain, `${this.path}${joinSegments(segments)}`);
   }
 
+  /** The same with a path that starts with a slash. Throws 'invalid'. */
+  appendPath(path: string): SpiffeId {
+    checkPath(path);
+    return new SpiffeId(this.trustDomain, `${this.path}${path}`);
+  }
+
   memberOf(trustDomain: TrustDomain): boolean {
     return this.trustDomain.equals(trustDomain);
   }

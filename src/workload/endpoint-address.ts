@@ -63,7 +63,7 @@ export function parseEndpoint(text: string): string {
   return uri.scheme === 'unix' ? `unix:${uri.path}` : uri.host;
 }
 
-const CONTROL = /[\0-\x1f\x7f]/;
+const CONTROL = /\p{Cc}/u;
 
 function parseUri(text: string): Uri {
   if (CONTROL.test(text)) {

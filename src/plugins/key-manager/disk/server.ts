@@ -1,4 +1,5 @@
 import { Fault } from '../../../base/fault.ts';
+import type { Settings } from '../../../base/settings.ts';
 import { definePlugin } from '../../../catalog/plugin.ts';
 import type { KeyManagerEnv } from '../builtins.ts';
 import type { KeyManager } from '../contract.ts';
@@ -8,10 +9,17 @@ import { openDiskKeyManager } from './disk-key-manager.ts';
 export const plugin = definePlugin<KeyManagerEnv, KeyManager>({
   name: 'disk',
   takesData: true,
+  async validate(settings) {
+    readKeysPath(settings);
+  },
   async configure(settings) {
-    const keysPath = settings.string('keys_path');
-    settings.throwIfWrong();
-    if (keysPath === '') throw new Fault('invalid', 'keys_path is required');
-    return namedKeyManager('disk', await openDiskKeyManager(keysPath));
+    return namedKeyManager('disk', await openDiskKeyManager(readKeysPath(settings)));
   },
 });
+
+function readKeysPath(settings: Settings): string {
+  const keysPath = settings.string('keys_path');
+  settings.throwIfWrong();
+  if (keysPath === '') throw new Fault('invalid', 'keys_path is required');
+  return keysPath;
+}

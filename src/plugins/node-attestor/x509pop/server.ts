@@ -8,6 +8,9 @@ import { readServerSettings } from './server-settings.ts';
 export const plugin = definePlugin<ServerNodeAttestorEnv, ServerNodeAttestor>({
   name: NAME,
   takesData: true,
+  async validate(settings) {
+    await readServerSettings(settings);
+  },
   async configure(settings, env) {
     const checked = await readServerSettings(settings);
     return namedServerNodeAttestor({

@@ -1,6 +1,21 @@
 import type { Clock } from '../base/clock.ts';
+import { Fault } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
+import { SPIRE_VERSION } from '../ops/version.ts';
+import { reflectionServices } from '../rpc/reflection.ts';
+import type { BoundService } from '../rpc/service.ts';
+import { checkSocketPath } from '../rpc/unix-socket.ts';
+import type { BundleSource } from './attest/bundle-source.ts';
 import type { AgentConfig } from './config.ts';
+import { type AgentCore, startCore } from './core.ts';
+import { agentHealth } from './endpoint/agent-health.ts';
+import { servePublicEndpoint } from './endpoint/public-endpoint.ts';
+import { createWorkloadAttestation } from './endpoint/workload-attestation.ts';
+import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
+import { openAgentData } from './storage/agent-data-file.ts';
+import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
+import type { WorkloadApiDeps } from './workload-api/deps.ts';
+import { workloadApi } from './workload-api/service.ts';
 
 /** What an agent needs of the world around it. */
 export type AgentEnv = {
@@ -20,5 +35,99 @@ export interface RunningAgent extends AsyncDisposable {
   readonly failed: Promise<never>;
 }
 
-/** Attests (or finds that it need not), synchronises, and serves the public socket: then it resolves. */
-export declare function startAgent(config: AgentConfig, env: AgentEnv): Promise<RunningAgent>;
+/**
+ * Attests (or finds that it need not), synchronises, and serves the public socket: then it resolves. A start that
+ * fails undoes itself.
+ */
+export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<RunningAgent> {
+  if (config.unsupported.length > 0) {
+    throw new Fault('unimplemented', config.unsupported.join('\n'));
+  }
+  if (hasPublicEndpoint(config)) checkSocketPath(config.socketPath);
+  env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
+  await using opened = new AsyncDisposableStack();
+  const storage = await openAgentData(config.dataDir);
+  const plugins = await loadAgentPlugins(config, env, opened);
+  const core = opened.use(
+    await startCore(
+      {
+        ...config,
+        ...plugins,
+        serverHost: config.serverAddress,
+        bundleSource: bundleSourceOf(config),
+        storage,
+        workloadX509SvidKeyType: config.workloadKeyType,
+        syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,
+        jwtSvidCacheHitTimeoutMilliseconds: config.jwtSvidCacheHitTimeoutSeconds * 1000,
+        version: SPIRE_VERSION,
+        clock: env.clock,
+        random: env.random,
+        environment: env.environment,
+        log: env.log,
+      },
+      env.signal,
+    ),
+  );
+  const { failed, stop } = keepRunning(core);
+  opened.defer(stop);
+  if (hasPublicEndpoint(config)) {
+    opened.use(await servePublicEndpoint(publicEndpoint(config, env, core, plugins)));
+  } else {
+    env.log.info('Skipping agent APIs because public endpoint is disabled', {
+      apis: 'Workload and SDS APIs',
+    });
+  }
+  env.signal.throwIfAborted();
+  const running = opened.move();
+  return { failed, [Symbol.asyncDispose]: () => running.disposeAsync() };
+}
+
+const hasPublicEndpoint = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): boolean =>
+  workloadApiEnabled || sdsApiEnabled;
+
+function bundleSourceOf({ bundleSource }: AgentConfig): BundleSource {
+  if (bundleSource.kind !== 'workload-api') return bundleSource;
+  throw new Fault('unimplemented', 'trust_bundle_spiffe_workload_api is not supported yet');
+}
+
+function keepRunning(core: AgentCore): { failed: Promise<never>; stop: () => Promise<void> } {
+  const stopping = new AbortController();
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => undefined); // whoever waits for it is told
+  const run = core.run(stopping.signal).catch(reject);
+  const stop = async () => {
+    stopping.abort(new Fault('canceled', 'the agent is stopping'));
+    await run;
+  };
+  return { failed, stop };
+}
+
+function publicEndpoint(
+  config: AgentConfig,
+  { clock, log: agentLog }: AgentEnv,
+  { identities }: AgentCore,
+  plugins: AgentPlugins,
+) {
+  const log = agentLog.child({ subsystem_name: 'endpoints' });
+  const calls: CallDeps = {
+    attest: createWorkloadAttestation({
+      attestors: plugins.workloadAttestors,
+      ownPid: process.pid,
+      log: agentLog.child({ subsystem_name: 'workload_attestor' }),
+    }),
+    ownPid: process.pid,
+    log,
+  };
+  const api: WorkloadApiDeps = { ...config, identities, clock };
+  const offered: BoundService<WorkloadCall>[] = [
+    ...(config.workloadApiEnabled ? [workloadApi(api)] : []),
+    agentHealth({ calls, workloadApi: config.workloadApiEnabled ? api : undefined, log }),
+  ];
+  return {
+    socketPath: config.socketPath,
+    services: [...offered, ...reflectionServices<WorkloadCall>(offered.map(({ desc }) => desc))],
+    calls,
+    log,
+    apis: config.workloadApiEnabled ? 'Workload API' : 'none but health',
+  };
+}

@@ -12,9 +12,9 @@ import type { Entry } from '../../src/spiffe/entry.ts';
 import { parseSelector } from '../../src/spiffe/selector.ts';
 import { SpiffeId } from '../../src/spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
-import { type LogLine, recordingLog } from './authorities.ts';
 import { VirtualClock } from './clock.ts';
 import { FakeServer } from './fake-server.ts';
+import { type LogLine, recordingLog } from './recording-log.ts';
 
 export const fakeTrustDomain = TrustDomain.parse('fake.test');
 
@@ -110,6 +110,41 @@ export class AgentWorld implements AsyncDisposable {
     return this.lines.map(({ message }) => message);
   }
 
+  /** The text of the error that came with the first such line; '' if there is none. */
+  errorOf(message: string): string {
+    const error = this.lines.find((line) => line.message === message)?.fields['error'];
+    return error instanceof Error ? error.message : String(error ?? '');
+  }
+
+  /**
+   * Runs an agent's loops; `pass` lets time go by in steps that each loop finishes before the next. A test that does
+   * not expect the end of the loops ends them with `stop`.
+   */
+  run(core: AgentCore) {
+    const stopping = new AbortController();
+    let ended = false;
+    const run = core.run(stopping.signal).finally(() => {
+      ended = true;
+    });
+    run.catch(() => undefined); // told to whoever awaits it
+    const rest = () => until(() => ended || this.clock.sleepers >= LOOPS, 'the loops to rest');
+    return {
+      run,
+      pass: async (seconds: number): Promise<void> => {
+        for (let step = 0; step < seconds * 2; step++) {
+          await rest();
+          if (ended) return;
+          await this.clock.advance({ milliseconds: 500 });
+        }
+        await rest();
+      },
+      stop: async (): Promise<void> => {
+        stopping.abort(new Error('stopped by the test'));
+        await run;
+      },
+    };
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     for (const core of this.#cores) core[Symbol.dispose]();
     await this.server[Symbol.asyncDispose]();
@@ -117,6 +152,8 @@ export class AgentWorld implements AsyncDisposable {
   }
 }
 
+/** Synchronising, minting, and rotating the agent's own SVID. */
+const LOOPS = 3;
 /** Real work between moves of the clock takes at most so long. */
 const PATIENCE_MILLISECONDS = 5000;
 

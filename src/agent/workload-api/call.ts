@@ -19,8 +19,6 @@ export type WorkloadCall = {
 
 export type CallDeps = {
   readonly attest: AttestWorkload;
-  /** Throws 'unavailable' if callers with these selectors ask too often. */
-  readonly rateLimit: (method: string, selectors: ReadonlySet<string>) => void;
   readonly ownPid: number;
   readonly log: Log;
 };
@@ -56,11 +54,7 @@ export function workloadCall(deps: CallDeps, call: CallOf): WorkloadCall {
     get signal() {
       return call.signal;
     },
-    async attest() {
-      const selectors = await attest(deps, call, log);
-      deps.rateLimit(method, selectors);
-      return selectors;
-    },
+    attest: () => attest(deps, call, log),
   };
 }
 

@@ -1,114 +1,86 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { goErrorText } from '../base/go-file-error.ts';
-import { joinHostPort } from '../base/resolve-address.ts';
-import type { Health } from './health.ts';
+import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import type { HealthChecks, HealthReport } from './health-checks.ts';
 import type { HealthSettings } from './health-settings.ts';
 import type { Log } from './log.ts';
 
-export type HealthListenerDeps = {
-  readonly settings: HealthSettings;
-  readonly health: Pick<Health, 'answer'>;
+/** Whoever has not asked by then is turned away (`reference/server.md` §4.2). */
+const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
+/** Probes come one by one; this bounds what somebody else can make us hold. */
+const MAX_CONNECTIONS = 100;
+
+export type HealthEndpointOptions = {
+  readonly settings: Pick<HealthSettings, 'bindAddress' | 'bindPort' | 'livePath' | 'readyPath'>;
+  readonly checks: Pick<HealthChecks, 'live' | 'ready'>;
   readonly log: Log;
 };
 
-/** Disposing it closes the listener and every connection. */
-export interface HealthListener extends AsyncDisposable {
-  /** Undefined where it could not listen. */
-  readonly port: number | undefined;
-}
+export type HealthEndpoint = AsyncDisposable & {
+  /** undefined if it could not listen. */
+  readonly address: AddressInfo | undefined;
+};
 
-/** A request that has not sent its headers by then is given up. */
-const HEADER_MILLISECONDS = 10_000;
-/** No probe sends more. */
-const MAX_HEADER_BYTES = 8 * 1024;
-/** Probes come one at a time; more at once are not answered. */
-const MAX_CONNECTIONS = 256;
-
-/**
- * Answers `/live` and `/ready` over HTTP, whatever the method (`reference/server.md` §11.1). A listener that cannot be
- * had is a warning, not the end.
- */
-export async function startHealthListener({
-  settings,
-  health,
-  log,
-}: HealthListenerDeps): Promise<HealthListener> {
+/** Answers probes from the checks' last results. That it cannot listen is told, and no reason not to go on. */
+export async function serveHealth(options: HealthEndpointOptions): Promise<HealthEndpoint> {
+  const { settings, checks, log } = options;
+  const reports = new Map<string, () => HealthReport>([
+    [settings.livePath, () => checks.live()],
+    [settings.readyPath, () => checks.ready()],
+  ]);
   const server = createServer(
-    {
-      headersTimeout: HEADER_MILLISECONDS,
-      requestTimeout: HEADER_MILLISECONDS,
-      maxHeaderSize: MAX_HEADER_BYTES,
-      connectionsCheckingInterval: 1000,
-    },
+    { headersTimeout: HEADERS_TIMEOUT_MILLISECONDS, requestTimeout: HEADERS_TIMEOUT_MILLISECONDS },
     (request, response) => {
-      answer(request, response, settings, health);
+      const path = (request.url ?? '').split('?')[0] ?? '';
+      answer(response, reports.get(path)?.());
     },
   );
   server.maxConnections = MAX_CONNECTIONS;
-  server.maxRequestsPerSocket = 100;
-  const host = settings.bindAddress;
-  const address = joinHostPort(host, settings.bindPort);
-  const listening = new Promise<void>((resolve, reject) => {
-    server.once('error', reject);
-    server.once('listening', resolve);
-  });
   try {
-    server.listen({ host, port: portNumber(settings.bindPort) });
-    await listening;
+    const address = await listen(server, settings);
+    server.on('error', (error) => {
+      log.warn('Error serving health checks', { error });
+    });
+    log.info('Serving health checks', { address: `${address.address}:${address.port}` });
+    return { address, [Symbol.asyncDispose]: () => close(server) };
   } catch (error) {
-    log.warn('Error serving health checks', {
-      error: `listen tcp ${address}: ${goErrorText(error)}`,
-    });
-    return { port: undefined, async [Symbol.asyncDispose]() {} };
+    log.warn('Error serving health checks', { error: error as Error });
+    return { address: undefined, async [Symbol.asyncDispose]() {} };
   }
-  server.on('error', (error) => {
-    log.warn('Error serving health checks', { error });
-  });
-  log.info('Serving health checks', { address });
-  const bound = server.address();
-  return {
-    port: typeof bound === 'object' ? bound?.port : undefined,
-    [Symbol.asyncDispose]: () =>
-      new Promise((resolve) => {
-        server.close(() => {
-          resolve();
-        });
-        server.closeAllConnections();
-      }),
-  };
 }
 
-const MAX_PORT = 65_535;
-const SERVICES: Readonly<Record<string, number | undefined>> = { http: 80, https: 443 };
-
-/** Throws with Go's words. */
-function portNumber(text: string): number {
-  const port = SERVICES[text] ?? Number(text === '' ? Number.NaN : text);
-  if (Number.isInteger(port) && port >= 0 && port <= MAX_PORT) return port;
-  throw new RangeError(/^\d+$/.test(text) ? 'invalid port' : `lookup tcp/${text}: unknown port`);
-}
-
-function answer(
-  request: IncomingMessage,
-  response: ServerResponse,
-  { livePath, readyPath }: HealthSettings,
-  health: Pick<Health, 'answer'>,
-): void {
-  request.resume(); // a body, if there is one, is of no interest
-  const path = (request.url ?? '').split('?', 1)[0];
-  const question = path === livePath ? 'live' : path === readyPath ? 'ready' : undefined;
-  if (question === undefined) {
-    response.writeHead(404, {
-      'Content-Type': 'text/plain; charset=utf-8',
-      'X-Content-Type-Options': 'nosniff',
-    });
+function answer(response: ServerResponse, report: HealthReport | undefined): void {
+  if (report === undefined) {
+    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
     response.end('404 page not found\n');
     return;
   }
-  const { ok, body } = health.answer(question);
-  response.writeHead(ok ? 200 : 500, {
-    'Content-Type': 'application/json',
-    'Content-Length': Buffer.byteLength(body),
+  response.writeHead(report.ok ? 200 : 500, { 'Content-Type': 'application/json' });
+  response.end(`${JSON.stringify(report.details)}\n`);
+}
+
+async function listen(
+  server: Server,
+  { bindAddress, bindPort }: HealthEndpointOptions['settings'],
+): Promise<AddressInfo> {
+  const port = Number(bindPort);
+  if (!/^\d+$/.test(bindPort) || port > 65_535) {
+    throw new Error(`listen tcp: bind_port "${bindPort}" is not a port number`);
+  }
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  server.once('error', reject);
+  server.listen({ host: bindAddress, port }, () => {
+    server.removeListener('error', reject);
+    resolve();
   });
-  response.end(body);
+  await promise;
+  return server.address() as AddressInfo;
+}
+
+async function close(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  server.closeAllConnections();
+  await promise;
 }

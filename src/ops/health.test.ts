@@ -141,7 +141,7 @@ test('a port in use is told, and no reason not to go on', async (t) => {
   t.after(() => other.close());
   await new Promise((resolve) => other.once('listening', resolve));
   const bindPort = String((other.address() as AddressInfo).port);
-  for (const unusable of [bindPort, 'http', '70000']) {
+  for (const unusable of [bindPort, 'nonsense', '', '70000']) {
     const lines: LogLine[] = [];
     const options = { settings: { ...settings, bindPort: unusable }, checks };
     await using endpoint = await serveHealth({ ...options, log: recordingLog(lines) });

@@ -5,7 +5,7 @@ import type { Call } from '../../src/server/api/call.ts';
 import type { Caller } from '../../src/server/api/caller.ts';
 import type { Agent } from '../../src/spiffe/agent.ts';
 import { SpiffeId } from '../../src/spiffe/spiffe-id.ts';
-import { type LogLine, recordingLog } from './authorities.ts';
+import { type LogLine, recordingLog } from './recording-log.ts';
 
 export type AuditedItem = { readonly fields: LogFields; readonly refusal: string | undefined };
 

@@ -1,9 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { plainAgent } from '../../../test/kit/api-call.ts';
-import {  } from '../../../test/kit/authorities.ts';
-import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { Fault } from '../../base/fault.ts';
 import { silentLog } from '../../ops/log.ts';
 import type { Agent } from '../../spiffe/agent.ts';

@@ -1,6 +1,5 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {  } from '../../../test/kit/authorities.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { Fault, type FaultKind, wrapFault } from '../../base/fault.ts';
 import { logRefusal, notFound, PlainFault, rethrow } from './refusal.ts';

@@ -16,7 +16,6 @@ import { commaList, rfc3339, sha256Hex } from '../audit-values.ts';
 import type { Call } from '../call.ts';
 import { rethrow } from '../refusal.ts';
 import { x509SvidToProto } from '../x509-svid-answer.ts';
-import { knownAttributes } from './known-attributes.ts';
 
 export type MintX509SvidDeps = {
   readonly issuer: Pick<Issuer, 'workloadX509Svid'>;
@@ -42,7 +41,7 @@ export async function mintX509Svid(
       publicKey: csr.publicKey,
       dnsNames: csr.dnsNames,
       ttlSeconds: ttl,
-      subject: knownAttributes(csr.subject),
+      subject: csr.subject,
     })
     .catch(rethrow('failed to sign X509-SVID'));
   call.audit({

@@ -1,9 +1,9 @@
-import { constants, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import { createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
 import { readPem } from './pem.ts';
 import { pkcs8FromPkcs1, pkcs8FromSec1, readPkcs8 } from './pkcs8.ts';
 import { readPublicKey } from './public-key.ts';
-import { fitsPss, signWith } from './signature.ts';
+import { fitsPss, pss, signWith } from './signature.ts';
 import type { PssSigner, PublicKey, SignatureHash } from './signer.ts';
 
 /** A key pair in memory. */
@@ -55,7 +55,7 @@ function importKey(pkcs8: Uint8Array): KeyObject {
 const memoryKey = (key: KeyObject, publicKey: PublicKey, pkcs8: Uint8Array): PrivateKey => ({
   publicKey,
   sign: (message, hash) => signWith({ key }, hash, message),
-  signPss: (message, hash, salt = 'hash') => signPss(key, publicKey, message, hash, salt),
+  signPss: (message, hash) => signPss(key, publicKey, message, hash),
   toPkcs8: () => new Uint8Array(pkcs8),
 });
 
@@ -64,7 +64,6 @@ async function signPss(
   publicKey: PublicKey,
   message: Uint8Array,
   hash: SignatureHash,
-  salt: 'hash' | 'max',
 ): Promise<Uint8Array> {
   if (!fitsPss(publicKey, hash)) {
     throw new Fault(
@@ -72,7 +71,5 @@ async function signPss(
       `a ${publicKey.kind} key of ${publicKey.bits} bits makes no PSS signature with ${hash}`,
     );
   }
-  const saltLength =
-    salt === 'hash' ? constants.RSA_PSS_SALTLEN_DIGEST : constants.RSA_PSS_SALTLEN_MAX_SIGN;
-  return signWith({ key, padding: constants.RSA_PKCS1_PSS_PADDING, saltLength }, hash, message);
+  return signWith({ key, ...pss }, hash, message);
 }

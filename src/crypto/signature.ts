@@ -21,8 +21,11 @@ export const verifySignature = (
   signature: Uint8Array,
 ): Promise<boolean> => verifyWith({ key: keyObjectOf(key) }, hash, message, signature);
 
-/** How long the salt of an RSASSA-PSS signature is, or must be. */
-export type PssSalt = 'hash' | 'any';
+/** RSASSA-PSS as RFC 7518 §3.5 and RFC 4055 §3.1 have it: the salt is as long as the hash. */
+export const pss = {
+  padding: constants.RSA_PKCS1_PSS_PADDING,
+  saltLength: constants.RSA_PSS_SALTLEN_DIGEST,
+} as const;
 
 /** Whether it is that key's RSASSA-PSS signature (RFC 8017 §8.1), with MGF1 of the same hash. */
 export async function verifyPss(
@@ -30,13 +33,9 @@ export async function verifyPss(
   hash: SignatureHash,
   message: Uint8Array,
   signature: Uint8Array,
-  salt: PssSalt = 'hash',
 ): Promise<boolean> {
   if (!fitsPss(key, hash)) return false;
-  const saltLength =
-    salt === 'hash' ? constants.RSA_PSS_SALTLEN_DIGEST : constants.RSA_PSS_SALTLEN_AUTO;
-  const padding = constants.RSA_PKCS1_PSS_PADDING;
-  return verifyWith({ key: keyObjectOf(key), padding, saltLength }, hash, message, signature);
+  return verifyWith({ key: keyObjectOf(key), ...pss }, hash, message, signature);
 }
 
 /** RFC 8017 §9.1.1: the encoded message holds two hashes and two bytes. */

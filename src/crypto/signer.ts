@@ -23,8 +23,10 @@ export interface Signer {
   sign(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
 }
 
-/** A signer whose RSA keys also make RSASSA-PSS signatures, with MGF1 of the same hash (RFC 8017 §8.1). */
+/**
+ * A signer whose RSA keys also make RSASSA-PSS signatures (RFC 8017 §8.1): MGF1 of the same hash, a salt as long as it.
+ */
 export interface PssSigner extends Signer {
-  /** The salt is as long as the hash (as RFC 7518 §3.5 has it), or as long as the key allows. Throws 'invalid' for an EC key. */
-  signPss(message: Uint8Array, hash: SignatureHash, salt?: 'hash' | 'max'): Promise<Uint8Array>;
+  /** Throws 'invalid' for an EC key, and for a key that is too short. */
+  signPss(message: Uint8Array, hash: SignatureHash): Promise<Uint8Array>;
 }

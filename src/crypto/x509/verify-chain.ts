@@ -1,4 +1,5 @@
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { goQuote } from '../../base/go-quote.ts';
 import { checkSignature } from './algorithms.ts';
 import type { Certificate } from './certificate.ts';
 import { extendedKeyUsages } from './extensions.ts';
@@ -198,7 +199,7 @@ function unknownAuthority({ hint }: DeadEnd): Fault {
   const name = CN?.[0] || O?.[0] || `serial:${hint.candidate.serialNumber}`;
   return new Fault(
     'invalid',
-    `${reason} (possibly because of ${JSON.stringify(hint.reason)} while trying to verify candidate authority certificate ${JSON.stringify(name)})`,
+    `${reason} (possibly because of ${goQuote(hint.reason)} while trying to verify candidate authority certificate ${goQuote(name)})`,
   );
 }
 

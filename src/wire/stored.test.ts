@@ -17,7 +17,7 @@ const database = join(
 function rows(query: string): Record<string, unknown>[] {
   const db = new DatabaseSync(`file:${database}?immutable=1`, { readOnly: true });
   try {
-    return db.prepare(query).all() as Record<string, unknown>[];
+    return db.prepare(query).all();
   } finally {
     db.close();
   }

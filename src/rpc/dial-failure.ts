@@ -4,6 +4,7 @@ const wordings: Record<string, string> = {
   ECONNREFUSED: 'connection refused',
   ECONNRESET: 'connection reset by peer',
   EHOSTUNREACH: 'no route to host',
+  EINVAL: 'invalid argument',
   ENAMETOOLONG: 'file name too long',
   ENETUNREACH: 'network is unreachable',
   ENOENT: 'no such file or directory',

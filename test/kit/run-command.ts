@@ -8,7 +8,7 @@ import {
 import type { Clock } from '../../src/base/clock.ts';
 import { Fault } from '../../src/base/fault.ts';
 import type { Command } from '../../src/cli/kit/command.ts';
-import type { Env } from '../../src/cli/kit/env.ts';
+import type { Env, Host } from '../../src/cli/kit/env.ts';
 import type { CallOptions, Client, DialOptions } from '../../src/rpc/dial.ts';
 import { VirtualClock } from './clock.ts';
 
@@ -59,7 +59,22 @@ export function fakeService<S extends DescService>(service: S, answers: Answers<
   return { service, client: Object.fromEntries(client) };
 }
 
+/** For commands that need nothing of the machine. */
+const none = (): never => {
+  throw new Error('not faked');
+};
+const noHost: Host = {
+  readFile: none,
+  resolveHost: none,
+  openLog: none,
+  makeFolder: none,
+  umask: none,
+  inspected: none,
+  exit: none,
+};
+
 export type World = {
+  readonly host?: Host;
   readonly services?: readonly FakeService[];
   readonly stdin?: string;
   readonly variables?: Readonly<Record<string, string>>;
@@ -102,11 +117,12 @@ export function fakeEnv(args: readonly string[], world: World = {}) {
     signals: {
       on(_names, listener) {
         world.onListening?.(() => {
-          listener('SIGINT');
+          listener();
         });
         return { [Symbol.dispose]() {} };
       },
     },
+    host: world.host ?? noHost,
   };
   return { env, outcome: (code: number): Outcome => ({ code, ...said, dialled }) };
 }

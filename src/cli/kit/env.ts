@@ -1,4 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
+import type { ConfigEnv } from '../../ops/config-env.ts';
+import type { LogSettings, OpenLog } from '../../ops/open-log.ts';
 import type { Channel, DialOptions } from '../../rpc/dial.ts';
 
 /** Where a program's words go. */
@@ -17,10 +19,24 @@ export type Env = {
   readonly clock: Clock;
   dial(options: DialOptions): Promise<Channel>;
   readonly signals: Signals;
+  readonly host: Host;
 };
 
 /** The signals of the process; without a listener each keeps its default effect. */
 export type Signals = {
   /** Calls `listener` whenever one of the names arrives; the result ends that. */
-  on(names: readonly NodeJS.Signals[], listener: (name: NodeJS.Signals) => void): Disposable;
+  on(names: readonly NodeJS.Signals[], listener: () => void): Disposable;
+};
+
+/** What only programs touch that run on: the process itself, and what their configuration names. */
+export type Host = Pick<ConfigEnv, 'readFile' | 'resolveHost'> & {
+  openLog(settings: LogSettings): Promise<OpenLog>;
+  /** Creates a folder and those above it where they are missing. Throws with Go's words. */
+  makeFolder(path: string, mode: number): Promise<void>;
+  /** Sets the process' umask if one is given; the result is the one before. */
+  umask(mask?: number): number;
+  /** Whether a debugger can be attached. */
+  inspected(): Promise<boolean>;
+  /** Ends the process at once. */
+  exit(code: number): void;
 };

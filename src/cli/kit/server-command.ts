@@ -5,6 +5,7 @@ import { type Flags, type FlagValues, flag } from './flag.ts';
 import { createOut, type Out } from './out.ts';
 import { type OutputFormat, outputFlag } from './output-flag.ts';
 import { type SocketFlags, serverSocket, socketAddress, socketPath } from './socket-path.ts';
+import { noAddress } from './unreachable.ts';
 
 /** What a command of the server gets besides its flags. */
 export type ServerCall<S extends Services> = Pick<Env, 'clock' | 'readStdin' | 'variables'> & {
@@ -62,7 +63,8 @@ async function callServer<F extends Flags, S extends Services>(
   env: Env,
 ): Promise<void> {
   const path = socketPath(serverSocket, socket, env);
-  using channel = await env.dial(socketAddress(serverSocket, path, env));
+  const address = socketAddress(serverSocket, path, env);
+  using channel = path === '' ? noAddress : await env.dial(address);
   await parts.run(flags, {
     api: openApi(channel, parts.services),
     out: createOut(env, format),

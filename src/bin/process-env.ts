@@ -1,0 +1,57 @@
+import { buffer } from 'node:stream/consumers';
+import { systemClock } from '../base/clock.ts';
+import type { Env, Host } from '../cli/kit/env.ts';
+
+/** What a shell reports for a program whose reader has gone: 128 and the number of SIGPIPE. */
+const EXIT_BROKEN_PIPE = 141;
+
+/** The world as it is, for one run of a program. What few commands need is loaded when it is needed. */
+export function processEnv(): Env {
+  // Nobody reads what we have to say: there is nothing left to do.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    process.exit(error.code === 'EPIPE' ? EXIT_BROKEN_PIPE : 1);
+  });
+  return {
+    args: process.argv.slice(2),
+    variables: process.env,
+    get cwd() {
+      return process.cwd();
+    },
+    stdout: process.stdout,
+    stderr: process.stderr,
+    readStdin: () => buffer(process.stdin),
+    clock: systemClock,
+    dial: async (options) => (await import('../rpc/dial.ts')).dial(options),
+    signals: {
+      on(names, listener) {
+        for (const name of names) process.on(name, listener);
+        return {
+          [Symbol.dispose]() {
+            for (const name of names) process.off(name, listener);
+          },
+        };
+      },
+    },
+    host,
+  };
+}
+
+const host: Host = {
+  readFile: async (path) => (await import('../ops/config-env.ts')).configFiles.readFile(path),
+  resolveHost: async (name) => (await import('../ops/config-env.ts')).configFiles.resolveHost(name),
+  openLog: async (settings) => (await import('../ops/open-log.ts')).openLog(settings),
+  async makeFolder(path, mode) {
+    const [{ mkdir }, { goFileError }] = await Promise.all([
+      import('node:fs/promises'),
+      import('../base/go-file-error.ts'),
+    ]);
+    await mkdir(path, { recursive: true, mode }).catch((error: unknown) => {
+      throw goFileError('mkdir', path, error);
+    });
+  },
+  umask: (mask) => (mask === undefined ? process.umask() : process.umask(mask)),
+  inspected: async () => (await import('node:inspector')).url() !== undefined,
+  exit: (code) => {
+    process.exit(code);
+  },
+};

@@ -1,0 +1,43 @@
+import { dirname } from 'node:path';
+import { type AgentConfig, loadAgentConfig, unsupportedAgentSettings } from '../../agent/config.ts';
+import { startAgent } from '../../agent/start.ts';
+import { makeCommand } from '../kit/command.ts';
+import { configEnv } from '../kit/config-env.ts';
+import type { Env } from '../kit/env.ts';
+import { refuseUnsafe } from '../kit/refuse-unsafe.ts';
+import { runService } from '../kit/run-service.ts';
+import { refuseUnsupported } from '../kit/unsupported.ts';
+import { runFlags } from './run-flags.ts';
+
+export const run = makeCommand({
+  name: 'run',
+  flags: runFlags,
+  sharedFlags: {},
+  kind: { flagFailure: (reason) => `${reason}\n`, failure: (reason) => `${reason}\n` },
+  async run(flags, _shared, env) {
+    await refuseUnsafe(env);
+    await using configuring = configEnv(env);
+    const config = await loadAgentConfig(flags, configuring);
+    refuseUnsupported(unsupportedAgentSettings(config));
+    await makeSocketFolder(config, env.host);
+    const opened = configuring.openedLog();
+    const { clock, variables: environment } = env;
+    return await runService(
+      {
+        who: 'Agent',
+        opened,
+        start: (signal) =>
+          startAgent(config, { log: opened.log, clock, random: Math.random, environment, signal }),
+      },
+      env,
+    );
+  },
+});
+
+/** Workloads of all users come through it, so that it is made before the umask gets strict. */
+async function makeSocketFolder(
+  { socketPath, workloadApiEnabled, sdsApiEnabled }: AgentConfig,
+  host: Pick<Env['host'], 'makeFolder'>,
+): Promise<void> {
+  if (workloadApiEnabled || sdsApiEnabled) await host.makeFolder(dirname(socketPath), 0o755);
+}

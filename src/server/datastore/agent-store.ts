@@ -1,7 +1,9 @@
+import type { Compilable } from 'kysely';
 import { Fault } from '../../base/fault.ts';
 import type { Agent } from '../../spiffe/agent.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { type AgentColumns, agentColumnsOf, readAgent, readAgents } from './agent-rows.ts';
+import { batch } from './batch.ts';
 import type { AgentStore, Row } from './contract.ts';
 import { type StoreDeps, stamps } from './dialect.ts';
 import { deleteRows } from './entry-store.ts';
@@ -22,7 +24,7 @@ export function createAgentStore(deps: StoreDeps): AgentStore {
       if (stored === undefined) throw recordNotFound();
       const columns = columnsFor(stored);
       const writes = columns === undefined ? [] : writeColumns(tx, deps, id, columns);
-      return await readAfter(tx, deps, id, writes);
+      return await writeThenRead(tx, deps, id, writes);
     });
   }
 
@@ -46,7 +48,7 @@ export function createAgentStore(deps: StoreDeps): AgentStore {
             ? insertAgent(tx, deps, agent)
             : writeColumns(tx, deps, agent.id, attestedColumns(agent, deps))),
         ];
-        return await readAfter(tx, deps, agent.id, writes);
+        return await writeThenRead(tx, deps, agent.id, writes);
       });
     },
 
@@ -123,50 +125,36 @@ function refuseBanned(stored: Stored): void {
   if (isBanned(stored)) throw new Fault('denied', 'agent is banned', { denial: 'banned' });
 }
 
-/** The agent as those writes leave it: statements run in the order in which they are issued. */
-async function readAfter(
+async function writeThenRead(
   tx: Database,
   { dialect }: StoreDeps,
   id: SpiffeId,
-  writes: readonly Promise<unknown>[],
+  writes: readonly Compilable[],
 ): Promise<Row<Agent>> {
-  const [row] = await Promise.all([readAgent(tx, dialect, id), ...writes]);
+  await batch(tx, writes);
+  const row = await readAgent(tx, dialect, id);
   if (row === undefined) throw recordNotFound();
   return row;
 }
 
-function writeColumns(
-  tx: Database,
-  deps: StoreDeps,
-  id: SpiffeId,
-  columns: AgentColumns,
-): Promise<unknown>[] {
-  return [
-    tx
-      .updateTable('attested_node_entries')
-      .set({ ...columns, updated_at: stamps(deps).updated_at })
-      .where('spiffe_id', '=', id.toString())
-      .execute(),
-    addAgentEvents(tx, deps, [id.toString()]),
-  ];
-}
+const writeColumns = (tx: Database, deps: StoreDeps, id: SpiffeId, columns: AgentColumns) => [
+  tx
+    .updateTable('attested_node_entries')
+    .set({ ...columns, updated_at: stamps(deps).updated_at })
+    .where('spiffe_id', '=', id.toString()),
+  ...addAgentEvents(tx, deps, [id.toString()]),
+];
 
-function insertAgent(tx: Database, deps: StoreDeps, agent: Agent): Promise<unknown>[] {
-  const spiffeId = agent.id.toString();
-  return [
-    tx
-      .insertInto('attested_node_entries')
-      .values({
-        ...stamps(deps),
-        spiffe_id: spiffeId,
-        data_type: agent.attestationType,
-        agent_version: agent.agentVersion,
-        ...attestedColumns(agent, deps),
-      })
-      .execute(),
-    addAgentEvents(tx, deps, [spiffeId]),
-  ];
-}
+const insertAgent = (tx: Database, deps: StoreDeps, agent: Agent) => [
+  tx.insertInto('attested_node_entries').values({
+    ...stamps(deps),
+    spiffe_id: agent.id.toString(),
+    data_type: agent.attestationType,
+    agent_version: agent.agentVersion,
+    ...attestedColumns(agent, deps),
+  }),
+  ...addAgentEvents(tx, deps, [agent.id.toString()]),
+];
 
 const attestedColumns = (agent: Agent, { dialect }: StoreDeps): AgentColumns =>
   agentColumnsOf(
@@ -181,18 +169,17 @@ const attestedColumns = (agent: Agent, { dialect }: StoreDeps): AgentColumns =>
   );
 
 /** With an event of its own, as SPIRE writes one for the selectors and one for the agent. */
-function replaceSelectors(tx: Database, deps: StoreDeps, agent: Agent): Promise<unknown>[] {
+function replaceSelectors(tx: Database, deps: StoreDeps, agent: Agent) {
   const spiffeId = agent.id.toString();
   const now = stamps(deps);
   return [
-    tx.deleteFrom('node_resolver_map_entries').where('spiffe_id', '=', spiffeId).execute(),
+    tx.deleteFrom('node_resolver_map_entries').where('spiffe_id', '=', spiffeId),
     ...chunks(agent.selectors).map((selectors) =>
       tx
         .insertInto('node_resolver_map_entries')
-        .values(selectors.map(({ type, value }) => ({ ...now, spiffe_id: spiffeId, type, value })))
-        .execute(),
+        .values(selectors.map(({ type, value }) => ({ ...now, spiffe_id: spiffeId, type, value }))),
     ),
-    addAgentEvents(tx, deps, [spiffeId]),
+    ...addAgentEvents(tx, deps, [spiffeId]),
   ];
 }
 
@@ -209,17 +196,17 @@ async function deleteAgents(
       .filter(({ data_type }) => data_type === JOIN_TOKEN)
       .map(({ spiffe_id }) => spiffe_id ?? ''),
   );
-  await Promise.all([
+  await batch(tx, [
     ...chunks(ids).flatMap((some) => [
-      tx.deleteFrom('node_resolver_map_entries').where('spiffe_id', 'in', some).execute(),
-      tx.deleteFrom('attested_node_entries').where('spiffe_id', 'in', some).execute(),
+      tx.deleteFrom('node_resolver_map_entries').where('spiffe_id', 'in', some),
+      tx.deleteFrom('attested_node_entries').where('spiffe_id', 'in', some),
     ]),
-    addAgentEvents(tx, deps, ids),
-    deleteRows(
+    ...addAgentEvents(tx, deps, ids),
+    ...deleteRows(
       tx,
       aliases.map(({ id }) => id),
     ),
-    addEntryEvents(
+    ...addEntryEvents(
       tx,
       deps,
       aliases.map(({ entry_id }) => entry_id),

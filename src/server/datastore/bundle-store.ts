@@ -3,6 +3,7 @@ import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { storedBundleFromBytes, storedBundleToBytes } from '../../wire/stored-bundle.ts';
+import { batch } from './batch.ts';
 import type { BundleStore, Row } from './contract.ts';
 import { type StoreDeps, stamps } from './dialect.ts';
 import { deleteRows } from './entry-store.ts';
@@ -64,18 +65,11 @@ export function createBundleStore(deps: StoreDeps): BundleStore {
             `datastore-sql: cannot delete bundle; federated with ${linked.length} registration entries`,
           );
         }
-        if (mode === 'delete') {
-          await deleteRows(
-            tx,
-            linked.map(({ id }) => id),
-          );
-        }
-        await Promise.all([
-          tx
-            .deleteFrom('federated_registration_entries')
-            .where('bundle_id', '=', bundle.id)
-            .execute(),
-          tx.deleteFrom('bundles').where('id', '=', bundle.id).execute(),
+        const lost = mode === 'delete' ? linked.map(({ id }) => id) : [];
+        await batch(tx, [
+          ...deleteRows(tx, lost),
+          tx.deleteFrom('federated_registration_entries').where('bundle_id', '=', bundle.id),
+          tx.deleteFrom('bundles').where('id', '=', bundle.id),
         ]);
         return {
           entriesDeleted: mode === 'delete' ? entryIds : [],

@@ -6,6 +6,7 @@ import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { prefixed } from '../../wire/prefixed.ts';
 import { storedAttributesFromBytes } from '../../wire/stored-attributes.ts';
+import { batch } from './batch.ts';
 import type { Row, Skipped } from './contract.ts';
 import type { Dialect } from './dialect.ts';
 import type { Database, Schema } from './schema.ts';
@@ -43,31 +44,28 @@ export type EntryParts = {
 
 /** The parts of those entries, by row number. */
 export async function readParts(
-  db: Database,
+  tx: Database,
   rows: readonly Pick<EntryRow, 'id'>[],
 ): Promise<ReadonlyMap<number, EntryParts>> {
   if (rows.length === 0) return new Map();
   const ofThese = among(rows);
-  const [selectors, dnsNames, links] = await Promise.all([
-    db
+  const [selectors, dnsNames, links] = await batch(tx, [
+    tx
       .selectFrom('selectors')
       .select(['registered_entry_id', 'type', 'value'])
       .where(ofThese)
-      .orderBy('id')
-      .execute(),
-    db
+      .orderBy('id'),
+    tx
       .selectFrom('dns_names')
       .select(['registered_entry_id', 'value'])
       .where(ofThese)
-      .orderBy('id')
-      .execute(),
-    db
+      .orderBy('id'),
+    tx
       .selectFrom('federated_registration_entries')
       .innerJoin('bundles', 'bundles.id', 'bundle_id')
       .select(['registered_entry_id', 'trust_domain'])
       .where(ofThese)
-      .orderBy('bundle_id')
-      .execute(),
+      .orderBy('bundle_id'),
   ]);
   const parts = new Map(rows.map(({ id }) => [id, emptyParts()]));
   for (const { registered_entry_id, type, value } of selectors) {
@@ -131,7 +129,7 @@ export class EntryReader {
       admin: Boolean(row.admin),
       downstream: Boolean(row.downstream),
       expiresAt: safeInteger(row.expiry),
-      dnsNames: parts.dnsNames,
+      dnsNames: [...parts.dnsNames],
       revisionNumber: safeInteger(row.revision_number),
       storeSvid: Boolean(row.store_svid),
       hint: shared(this.#hints, row.hint ?? '', (hint) => hint),

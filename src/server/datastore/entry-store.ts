@@ -1,15 +1,16 @@
-import { sql, type Updateable } from 'kysely';
+import { type Compilable, sql } from 'kysely';
 import { Fault } from '../../base/fault.ts';
 import type { Entry } from '../../spiffe/entry.ts';
 import { type Selector, selectorText } from '../../spiffe/selector.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { storedAttributesToBytes } from '../../wire/stored-attributes.ts';
+import { batch } from './batch.ts';
 import { checkEntryUpdate, checkNewEntry } from './check-entry.ts';
 import type { EntryField, EntryStore, NewEntry, Row, Skipped } from './contract.ts';
 import { type StoreDeps, stamps } from './dialect.ts';
-import { EntryReader, readParts, selectEntries } from './entry-rows.ts';
+import { EntryReader, type EntryRow, readParts, selectEntries } from './entry-rows.ts';
 import { addEntryEvents, chunks } from './events.ts';
-import type { Database, Schema } from './schema.ts';
+import type { Database } from './schema.ts';
 import { recordNotFound } from './sqlite-fault.ts';
 
 /** How many entries are read at a time, so that neither thread is busy for long. */
@@ -49,47 +50,50 @@ export function createEntryStore(deps: EntryStoreDeps): EntryStore {
       const entry = { ...given, id: given.id || newId() };
       checkNewEntry(entry);
       return await db.transaction().execute(async (tx) => {
-        const [similar, bundles] = await Promise.all([
-          findSimilar(tx, entry),
+        const [candidates, bundles] = await batch(tx, [
+          similarityCandidates(tx, entry),
           findBundles(tx, entry.federatesWith),
         ]);
+        const similar = findSimilar(candidates, entry);
         if (similar !== undefined) {
           return { row: await readOne(tx, deps, similar), created: false };
         }
+        const row = {
+          ...stamps(deps),
+          ...allColumnsOf(entry),
+          entry_id: entry.id,
+          revision_number: 0,
+        };
         const { id } = await tx
           .insertInto('registered_entries')
-          .values({
-            ...stamps(deps),
-            ...columnsOf(entry, ALL_FIELDS),
-            entry_id: entry.id,
-            revision_number: 0,
-          })
+          .values(row)
           .returning('id')
           .executeTakeFirstOrThrow();
-        const bundleIds = linkedBundles(bundles, entry.federatesWith);
-        // Issued in one turn, so they run in this order: the entry is read as a later start will find it.
-        const writes = [
+        const linked = linkedBundles(bundles, entry.federatesWith);
+        await batch(tx, [
           ...addSelectors(tx, deps, id, entry.selectors),
           ...addDnsNames(tx, deps, id, entry.dnsNames),
-          ...addLinks(tx, id, bundleIds),
-          addEntryEvents(tx, deps, [entry.id]),
-        ];
-        const [row] = await Promise.all([readOne(tx, deps, id), ...writes]);
-        return { row, created: true };
+          ...addLinks(tx, id, linked),
+          ...addEntryEvents(tx, deps, [entry.id]),
+        ]);
+        // As a later start will read it.
+        const federatesWith = linked.map(({ trust_domain }) => trust_domain);
+        const parts = { ...entry, federatesWith };
+        return { row: new EntryReader(dialect).read({ ...row, id }, parts), created: true };
       });
     },
 
     async update(entry, fields) {
       checkEntryUpdate(entry, fields);
       return await db.transaction().execute(async (tx) => {
-        const [stored, bundles] = await Promise.all([
+        const [[stored], bundles] = await batch(tx, [
           findRow(tx, entry.id),
           findBundles(tx, fields.has('federatesWith') ? entry.federatesWith : []),
         ]);
         if (stored === undefined) throw recordNotFound();
         const federatesWith = fields.has('federatesWith') ? entry.federatesWith : [];
-        const bundleIds = linkedBundles(bundles, federatesWith);
-        const writes = [
+        const linked = linkedBundles(bundles, federatesWith);
+        await batch(tx, [
           tx
             .updateTable('registered_entries')
             .set({
@@ -97,21 +101,19 @@ export function createEntryStore(deps: EntryStoreDeps): EntryStore {
               updated_at: stamps(deps).updated_at,
               revision_number: sql<number>`coalesce(revision_number, 0) + 1`,
             })
-            .where('id', '=', stored.id)
-            .execute(),
-          ...replaceParts(tx, deps, { rowId: stored.id, entry, fields, bundleIds }),
-          addEntryEvents(tx, deps, [entry.id]),
-        ];
-        const [row] = await Promise.all([readOne(tx, deps, stored.id), ...writes]);
-        return row;
+            .where('id', '=', stored.id),
+          ...replaceParts(tx, deps, { rowId: stored.id, entry, fields, linked }),
+          ...addEntryEvents(tx, deps, [entry.id]),
+        ]);
+        return await readOne(tx, deps, stored.id);
       });
     },
 
     async delete(entryId) {
       await db.transaction().execute(async (tx) => {
-        const stored = await findRow(tx, entryId);
+        const stored = await findRow(tx, entryId).executeTakeFirst();
         if (stored === undefined) throw recordNotFound();
-        await Promise.all([deleteRows(tx, [stored.id]), addEntryEvents(tx, deps, [entryId])]);
+        await batch(tx, [...deleteRows(tx, [stored.id]), ...addEntryEvents(tx, deps, [entryId])]);
       });
     },
 
@@ -122,15 +124,17 @@ export function createEntryStore(deps: EntryStoreDeps): EntryStore {
           .where('expiry', '<', beforeUnixSeconds)
           .execute();
         const parts = await readParts(tx, expired);
-        await deleteRows(
-          tx,
-          expired.map(({ id }) => id),
-        );
-        await addEntryEvents(
-          tx,
-          deps,
-          expired.map(({ entry_id }) => entry_id ?? ''),
-        );
+        await batch(tx, [
+          ...deleteRows(
+            tx,
+            expired.map(({ id }) => id),
+          ),
+          ...addEntryEvents(
+            tx,
+            deps,
+            expired.map(({ entry_id }) => entry_id ?? ''),
+          ),
+        ]);
         return new EntryReader(dialect).readAll(expired, parts, () => {}).map(({ value }) => value);
       });
     },
@@ -138,19 +142,13 @@ export function createEntryStore(deps: EntryStoreDeps): EntryStore {
 }
 
 /** Removes entries with all that belongs to them. */
-export async function deleteRows(tx: Database, rowIds: readonly number[]): Promise<void> {
-  await Promise.all(
-    chunks(rowIds).flatMap((ids) => [
-      tx
-        .deleteFrom('federated_registration_entries')
-        .where('registered_entry_id', 'in', ids)
-        .execute(),
-      tx.deleteFrom('selectors').where('registered_entry_id', 'in', ids).execute(),
-      tx.deleteFrom('dns_names').where('registered_entry_id', 'in', ids).execute(),
-      tx.deleteFrom('registered_entries').where('id', 'in', ids).execute(),
-    ]),
-  );
-}
+export const deleteRows = (tx: Database, rowIds: readonly number[]) =>
+  chunks(rowIds).flatMap((ids) => [
+    tx.deleteFrom('federated_registration_entries').where('registered_entry_id', 'in', ids),
+    tx.deleteFrom('selectors').where('registered_entry_id', 'in', ids),
+    tx.deleteFrom('dns_names').where('registered_entry_id', 'in', ids),
+    tx.deleteFrom('registered_entries').where('id', 'in', ids),
+  ]);
 
 async function readAll(tx: Database, reader: EntryReader, skipped: Skipped): Promise<Row<Entry>[]> {
   const all: Row<Entry>[] = [];
@@ -164,40 +162,44 @@ async function readAll(tx: Database, reader: EntryReader, skipped: Skipped): Pro
 }
 
 async function readOne(tx: Database, { dialect }: EntryStoreDeps, id: number): Promise<Row<Entry>> {
-  const [row, parts] = await Promise.all([
-    selectEntries(tx).where('id', '=', id).executeTakeFirstOrThrow(),
-    readParts(tx, [{ id }]),
-  ]);
-  return new EntryReader(dialect).read(row, parts.get(id));
+  const row = await selectEntries(tx).where('id', '=', id).executeTakeFirstOrThrow();
+  return new EntryReader(dialect).read(row, (await readParts(tx, [row])).get(id));
 }
 
 const findRow = (tx: Database, entryId: string) =>
-  tx
-    .selectFrom('registered_entries')
-    .select('id')
-    .where('entry_id', '=', entryId)
-    .executeTakeFirst();
+  tx.selectFrom('registered_entries').select('id').where('entry_id', '=', entryId);
 
 /**
- * The row number of the entry with the same IDs and exactly the same selectors. Looked for by SPIFFE ID: many more
- * entries may share a parent than an ID, and a database that takes the parent's index instead would read them all.
+ * The selectors of entries with the same IDs. Looked for by SPIFFE ID: many more entries may share a parent than an
+ * ID, and a database that takes the parent's index instead would read them all.
  */
-async function findSimilar(tx: Database, entry: NewEntry): Promise<number | undefined> {
-  const candidates = await tx
+const similarityCandidates = (tx: Database, { spiffeId, parentId }: NewEntry) =>
+  tx
     .selectFrom('registered_entries as e')
     .innerJoin('selectors as s', 's.registered_entry_id', 'e.id')
     .select(['e.id', 's.type', 's.value'])
-    .where('e.spiffe_id', '=', entry.spiffeId.toString())
-    .where((eb) => eb.fn.coalesce('e.parent_id', sql.lit('')), '=', entry.parentId.toString())
-    .orderBy('e.id')
-    .execute();
-  const wanted = new Set(entry.selectors.map(selectorText));
+    .where('e.spiffe_id', '=', spiffeId.toString())
+    .where((eb) => eb.fn.coalesce('e.parent_id', sql.lit('')), '=', parentId.toString())
+    .orderBy('e.id');
+
+type Candidate = {
+  readonly id: number;
+  readonly type: string | null;
+  readonly value: string | null;
+};
+
+/** The row number of the entry with exactly the same selectors. */
+function findSimilar(
+  candidates: readonly Candidate[],
+  { selectors }: NewEntry,
+): number | undefined {
+  const wanted = new Set(selectors.map(selectorText));
   const [similar] = Map.groupBy(candidates, ({ id }) => id)
     .entries()
     .filter(
-      ([, selectors]) =>
-        selectors.length === wanted.size &&
-        selectors.every(({ type, value }) => wanted.has(`${type}:${value}`)),
+      ([, stored]) =>
+        stored.length === wanted.size &&
+        stored.every(({ type, value }) => wanted.has(`${type}:${value}`)),
     )
     .map(([id]) => id);
   return similar;
@@ -205,45 +207,34 @@ async function findSimilar(tx: Database, entry: NewEntry): Promise<number | unde
 
 type StoredBundle = { readonly id: number; readonly trust_domain: string };
 
-async function findBundles(
-  tx: Database,
-  trustDomains: readonly TrustDomain[],
-): Promise<readonly StoredBundle[]> {
-  if (trustDomains.length === 0) return [];
-  return await tx
+const findBundles = (tx: Database, trustDomains: readonly TrustDomain[]) =>
+  tx
     .selectFrom('bundles')
     .select(['id', 'trust_domain'])
-    .where(
-      'trust_domain',
-      'in',
-      trustDomains.map(({ idString }) => idString),
-    )
-    .execute();
-}
+    .where('trust_domain', 'in', ['', ...trustDomains.map(({ idString }) => idString)]) // never empty
+    .orderBy('id');
 
-/** The row numbers of the bundles of those trust domains, each once. Throws 'unknown' where one is not stored. */
+/** The bundles of those trust domains, each once, in row order. Throws 'unknown' where one is not stored. */
 function linkedBundles(
   bundles: readonly StoredBundle[],
   trustDomains: readonly TrustDomain[],
-): number[] {
-  const byName = new Map(bundles.map(({ id, trust_domain }) => [trust_domain, id]));
-  const ids = trustDomains.map(({ idString }) => {
-    const id = byName.get(idString);
-    if (id === undefined) {
-      throw new Fault('unknown', `unable to find federated bundle "${idString}"`);
-    }
-    return id;
-  });
-  return [...new Set(ids)];
+): readonly StoredBundle[] {
+  const stored = new Set(bundles.map(({ trust_domain }) => trust_domain));
+  const missing = trustDomains.find(({ idString }) => !stored.has(idString));
+  if (missing === undefined) return bundles;
+  throw new Fault('unknown', `unable to find federated bundle "${missing.idString}"`);
 }
 
+/** What callers decide of an entry's own row. */
 type Columns = Omit<
-  Updateable<Schema['registered_entries']>,
-  'id' | 'created_at' | 'updated_at' | 'entry_id' | 'revision_number'
->;
+  EntryRow,
+  'id' | 'created_at' | 'updated_at' | 'entry_id' | 'revision_number' | 'expiry' | Flags
+> &
+  Record<Flags, boolean> & { readonly expiry: number };
+type Flags = 'admin' | 'downstream' | 'store_svid';
 
 /** What each field is in the entry's own row; lists have tables of their own. */
-const columns: Readonly<Record<EntryField, (entry: NewEntry) => Columns>> = {
+const columns: Readonly<Record<EntryField, (entry: NewEntry) => Partial<Columns>>> = {
   spiffeId: ({ spiffeId }) => ({ spiffe_id: spiffeId.toString() }),
   parentId: ({ parentId }) => ({ parent_id: parentId.toString() }),
   selectors: () => ({}),
@@ -263,51 +254,52 @@ const columns: Readonly<Record<EntryField, (entry: NewEntry) => Columns>> = {
   }),
 };
 
-const ALL_FIELDS: ReadonlySet<EntryField> = new Set(Object.keys(columns) as EntryField[]);
-
-const columnsOf = (entry: NewEntry, fields: ReadonlySet<EntryField>): Columns =>
+const columnsOf = (entry: NewEntry, fields: Iterable<EntryField>): Partial<Columns> =>
   Object.assign({}, ...[...fields].map((field) => columns[field](entry)));
+
+const ALL_FIELDS = Object.keys(columns) as EntryField[];
+
+/** Every column has its field. */
+const allColumnsOf = (entry: NewEntry): Columns => columnsOf(entry, ALL_FIELDS) as Columns;
 
 type Replacement = {
   readonly rowId: number;
   readonly entry: NewEntry;
   readonly fields: ReadonlySet<EntryField>;
-  readonly bundleIds: readonly number[];
+  readonly linked: readonly StoredBundle[];
 };
 
 function replaceParts(
   tx: Database,
   deps: EntryStoreDeps,
-  { rowId, entry, fields, bundleIds }: Replacement,
-): Promise<unknown>[] {
+  { rowId, entry, fields, linked }: Replacement,
+): Compilable[] {
   const drop = (table: 'selectors' | 'dns_names' | 'federated_registration_entries') =>
-    tx.deleteFrom(table).where('registered_entry_id', '=', rowId).execute();
-  const writes: Promise<unknown>[] = [];
-  if (fields.has('selectors')) {
-    writes.push(drop('selectors'), ...addSelectors(tx, deps, rowId, entry.selectors));
-  }
-  if (fields.has('dnsNames')) {
-    writes.push(drop('dns_names'), ...addDnsNames(tx, deps, rowId, entry.dnsNames));
-  }
-  if (fields.has('federatesWith')) {
-    writes.push(drop('federated_registration_entries'), ...addLinks(tx, rowId, bundleIds));
-  }
-  return writes;
+    tx.deleteFrom(table).where('registered_entry_id', '=', rowId);
+  return [
+    ...(fields.has('selectors')
+      ? [drop('selectors'), ...addSelectors(tx, deps, rowId, entry.selectors)]
+      : []),
+    ...(fields.has('dnsNames')
+      ? [drop('dns_names'), ...addDnsNames(tx, deps, rowId, entry.dnsNames)]
+      : []),
+    ...(fields.has('federatesWith')
+      ? [drop('federated_registration_entries'), ...addLinks(tx, rowId, linked)]
+      : []),
+  ];
 }
 
-/** Issue their statements at once, so that what is issued next runs after them. */
 function addSelectors(
   tx: Database,
   deps: EntryStoreDeps,
   rowId: number,
   selectors: readonly Selector[],
-): Promise<unknown>[] {
+) {
   const now = stamps(deps);
   return chunks(selectors).map((some) =>
     tx
       .insertInto('selectors')
-      .values(some.map(({ type, value }) => ({ ...now, registered_entry_id: rowId, type, value })))
-      .execute(),
+      .values(some.map(({ type, value }) => ({ ...now, registered_entry_id: rowId, type, value }))),
   );
 }
 
@@ -316,21 +308,18 @@ function addDnsNames(
   deps: EntryStoreDeps,
   rowId: number,
   dnsNames: readonly string[],
-): Promise<unknown>[] {
+) {
   const now = stamps(deps);
   return chunks(dnsNames).map((some) =>
     tx
       .insertInto('dns_names')
-      .values(some.map((value) => ({ ...now, registered_entry_id: rowId, value })))
-      .execute(),
+      .values(some.map((value) => ({ ...now, registered_entry_id: rowId, value }))),
   );
 }
 
-function addLinks(tx: Database, rowId: number, bundleIds: readonly number[]): Promise<unknown>[] {
-  return chunks(bundleIds).map((some) =>
+const addLinks = (tx: Database, rowId: number, linked: readonly StoredBundle[]) =>
+  chunks(linked).map((some) =>
     tx
       .insertInto('federated_registration_entries')
-      .values(some.map((bundle_id) => ({ bundle_id, registered_entry_id: rowId })))
-      .execute(),
+      .values(some.map(({ id }) => ({ bundle_id: id, registered_entry_id: rowId }))),
   );
-}

@@ -1,39 +1,28 @@
+import { batch } from './batch.ts';
 import { type StoreDeps, stamps } from './dialect.ts';
 import type { Database } from './schema.ts';
+
+type Stamping = Omit<StoreDeps, 'db'>;
 
 /**
  * SPIRE's servers learn of one another's writes from these rows, which are part of the writing transaction
  * (`reference/server.md` §8.3, "events").
  */
-export async function addEntryEvents(
-  tx: Database,
-  deps: Omit<StoreDeps, 'db'>,
-  entryIds: readonly string[],
-): Promise<void> {
+export function addEntryEvents(tx: Database, deps: Stamping, entryIds: readonly string[]) {
   const now = stamps(deps);
-  await Promise.all(
-    chunks(entryIds).map((ids) =>
-      tx
-        .insertInto('registered_entries_events')
-        .values(ids.map((entry_id) => ({ ...now, entry_id })))
-        .execute(),
-    ),
+  return chunks(entryIds).map((ids) =>
+    tx
+      .insertInto('registered_entries_events')
+      .values(ids.map((entry_id) => ({ ...now, entry_id }))),
   );
 }
 
-export async function addAgentEvents(
-  tx: Database,
-  deps: Omit<StoreDeps, 'db'>,
-  spiffeIds: readonly string[],
-): Promise<void> {
+export function addAgentEvents(tx: Database, deps: Stamping, spiffeIds: readonly string[]) {
   const now = stamps(deps);
-  await Promise.all(
-    chunks(spiffeIds).map((ids) =>
-      tx
-        .insertInto('attested_node_entries_events')
-        .values(ids.map((spiffe_id) => ({ ...now, spiffe_id })))
-        .execute(),
-    ),
+  return chunks(spiffeIds).map((ids) =>
+    tx
+      .insertInto('attested_node_entries_events')
+      .values(ids.map((spiffe_id) => ({ ...now, spiffe_id }))),
   );
 }
 
@@ -43,9 +32,9 @@ export async function pruneEvents(
 ): Promise<void> {
   const old = dialect.isBefore('created_at', beforeUnixSeconds);
   await db.transaction().execute(async (tx) => {
-    await Promise.all([
-      tx.deleteFrom('registered_entries_events').where(old).execute(),
-      tx.deleteFrom('attested_node_entries_events').where(old).execute(),
+    await batch(tx, [
+      tx.deleteFrom('registered_entries_events').where(old),
+      tx.deleteFrom('attested_node_entries_events').where(old),
     ]);
   });
 }

@@ -41,7 +41,7 @@ export async function openSqliteDatastore(options: SqliteDatastoreOptions): Prom
   await adopt(deps, dsn, options);
   log.info('Connected to SQL database', {
     type: 'sqlite3',
-    version: thread.version,
+    version: process.versions.sqlite,
     read_only: false,
   });
   const running = opened.move();

@@ -10,6 +10,7 @@ import {
   type TransactionSettings,
 } from 'kysely';
 import { Fault } from '../../base/fault.ts';
+import { isBatched } from './batch.ts';
 import { sqliteFault } from './sqlite-fault.ts';
 import type { Outcome, SqlValue, Statement } from './sqlite-messages.ts';
 
@@ -83,14 +84,18 @@ class Connection implements DatabaseConnection {
     this.#turns = turns;
   }
 
-  async executeQuery<R>({ sql, parameters }: CompiledQuery): Promise<QueryResult<R>> {
-    const inTransaction = this.#begun !== undefined;
-    if (!inTransaction && this.#turns.taken) (await this.#turns.take())();
-    const answer = this.#runner.run({ sql, parameters: parameters.map(toSqlValue), inTransaction });
-    const [begun, outcome] = await Promise.all([this.#begun, answer]);
-    if (begun !== undefined) throwIfFailed(begun);
-    throwIfFailed(outcome);
-    return toResult<R>(outcome);
+  async executeQuery<R>(query: CompiledQuery): Promise<QueryResult<R>> {
+    if (this.#begun === undefined) {
+      if (this.#turns.taken) (await this.#turns.take())();
+      return toResult<R>(success(await this.#runner.run(statement(query, false))));
+    }
+    const queries = isBatched(query) ? query.batch : [query];
+    const answers = queries.map((one) => this.#runner.run(statement(one, true)));
+    const [begun, ...outcomes] = await Promise.all([this.#begun, ...answers]);
+    success(begun);
+    const results = outcomes.map((outcome) => toResult<R>(success(outcome)));
+    if (isBatched(query)) return { rows: results.map(({ rows }) => rows) as R[] };
+    return results[0] ?? { rows: [] };
   }
 
   streamQuery(): AsyncIterableIterator<never> {
@@ -106,8 +111,8 @@ class Connection implements DatabaseConnection {
   async commit(): Promise<void> {
     const answer = this.#runner.run({ sql: 'commit', parameters: [], inTransaction: true });
     const [begun, outcome] = await Promise.all([this.#begun, answer]);
-    if (begun !== undefined) throwIfFailed(begun);
-    throwIfFailed(outcome);
+    if (begun !== undefined) success(begun);
+    success(outcome);
   }
 
   /** After some failures the database has rolled back by itself: that is as good. */
@@ -117,7 +122,7 @@ class Connection implements DatabaseConnection {
       parameters: [],
       inTransaction: true,
     });
-    if (outcome.kind !== 'no-transaction') throwIfFailed(outcome);
+    if (outcome.kind !== 'no-transaction') success(outcome);
   }
 
   release(): void {
@@ -149,6 +154,11 @@ class Turns {
   }
 }
 
+const statement = (
+  { sql, parameters }: Pick<CompiledQuery, 'sql' | 'parameters'>,
+  inTransaction: boolean,
+): Statement => ({ sql, parameters: parameters.map(toSqlValue), inTransaction });
+
 function toSqlValue(value: unknown): SqlValue {
   if (value === null || value === undefined) return null;
   if (typeof value === 'boolean') return value ? 1 : 0;
@@ -161,11 +171,12 @@ function toSqlValue(value: unknown): SqlValue {
 
 type Success = Extract<Outcome, { kind: 'rows' | 'changed' }>;
 
-function throwIfFailed(outcome: Outcome): asserts outcome is Success {
+function success(outcome: Outcome): Success {
   if (outcome.kind === 'failed') throw sqliteFault(outcome);
   if (outcome.kind === 'no-transaction') {
     throw new Fault('unknown', 'datastore-sql: the transaction was rolled back');
   }
+  return outcome;
 }
 
 function toResult<R>(outcome: Success): QueryResult<R> {

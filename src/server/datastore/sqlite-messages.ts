@@ -32,4 +32,4 @@ export type Failure = {
 };
 
 export type Opening = { readonly uri: string; readonly busyTimeoutMilliseconds: number };
-export type Opened = { readonly kind: 'opened'; readonly version: string } | Failure;
+export type Opened = { readonly kind: 'opened' } | Failure;

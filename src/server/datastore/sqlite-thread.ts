@@ -8,8 +8,6 @@ const MAX_NURSERY_MEGABYTES = 4;
 
 /** The main thread's end of the database thread. Statements run in the order of the calls. */
 export class SqliteThread implements AsyncDisposable {
-  /** The version of SQLite. */
-  readonly version: string;
   /** Rejects when the thread is lost; never resolves. */
   readonly failed: Promise<never>;
   readonly #worker: Worker;
@@ -19,9 +17,8 @@ export class SqliteThread implements AsyncDisposable {
   #ended: Fault | undefined;
   #closing: Promise<void> | undefined;
 
-  private constructor(worker: Worker, version: string) {
+  private constructor(worker: Worker) {
     this.#worker = worker;
-    this.version = version;
     const { promise, reject } = Promise.withResolvers<never>();
     promise.catch(() => {}); // told to every caller too; nobody need listen here
     this.failed = promise;
@@ -42,28 +39,26 @@ export class SqliteThread implements AsyncDisposable {
     });
   }
 
-  /** Throws a Fault if the database cannot be opened. */
-  static async open(opening: Opening): Promise<SqliteThread> {
-    const worker = new Worker(workerUrl(), {
+  /** Throws a Fault if the database cannot be opened. `url` is the thread's program. */
+  static async open(
+    { uri, busyTimeoutMilliseconds }: Opening,
+    url: URL = workerUrl(),
+  ): Promise<SqliteThread> {
+    const worker = new Worker(url, {
       name: 'sqlite',
-      workerData: opening,
+      workerData: { uri, busyTimeoutMilliseconds } satisfies Opening,
       resourceLimits: { maxYoungGenerationSizeMb: MAX_NURSERY_MEGABYTES },
     });
-    const { promise, resolve, reject } = Promise.withResolvers<Opened>();
-    worker.once('message', resolve);
-    worker.once('error', reject);
-    const opened = await promise.finally(() => {
-      worker.off('error', reject);
-    });
+    const opened = await firstAnswer(worker);
     if (opened.kind === 'failed') throw sqliteFault(opened);
-    return new SqliteThread(worker, opened.version);
+    return new SqliteThread(worker);
   }
 
   /** Never rejects for what the database says; rejects when the thread is closed or lost. */
   run(statement: Statement): Promise<Outcome> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    // One message carries all that is asked in one turn: a message costs more than most statements.
-    if (this.#unsent.length === 0) queueMicrotask(() => this.#send());
+    // A message costs more than most statements, so one carries all that is asked before the promises come to rest.
+    if (this.#unsent.length === 0) process.nextTick(() => this.#send());
     this.#unsent.push(statement);
     const waiting = Promise.withResolvers<Outcome>();
     this.#waiting.push(waiting);
@@ -106,6 +101,21 @@ export class SqliteThread implements AsyncDisposable {
     this.#ended = fault;
     this.#unsent = [];
     for (const waiting of this.#waiting.splice(0)) waiting.reject(fault);
+  }
+}
+
+/** Throws where the thread ends before it has said how the opening went. */
+async function firstAnswer(worker: Worker): Promise<Opened> {
+  const { promise, resolve, reject } = Promise.withResolvers<Opened>();
+  const failed = (error: unknown) => {
+    const reason = `datastore-sql: the database thread does not start: ${reasonOf(error)}`;
+    reject(new Fault('internal', reason, { cause: error }));
+  };
+  worker.once('message', resolve).once('error', failed);
+  try {
+    return await promise;
+  } finally {
+    worker.off('error', failed);
   }
 }
 

@@ -1,7 +1,15 @@
 /** The thread that holds the database: `node:sqlite` is synchronous, and waits here for locks and disks. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
-import type { Failure, Opened, Opening, Outcome, Request, Statement } from './sqlite-messages.ts';
+import type {
+  Failure,
+  Opened,
+  Opening,
+  Outcome,
+  Request,
+  SqlRow,
+  Statement,
+} from './sqlite-messages.ts';
 
 /** Enough for every statement of the stores; a list of values has a text for each length. */
 const MAX_PREPARED = 256;
@@ -29,8 +37,7 @@ function serve(main: NonNullable<typeof parentPort>, opening: Opening): void {
       [],
     );
   });
-  const version = database.prepare('select sqlite_version() as version').get()?.['version'];
-  main.postMessage({ kind: 'opened', version: String(version) } satisfies Opened, []);
+  main.postMessage({ kind: 'opened' } satisfies Opened, []);
 }
 
 function open({ uri, busyTimeoutMilliseconds }: Opening): DatabaseSync | Failure {
@@ -56,23 +63,30 @@ function run(database: DatabaseSync, prepare: Prepare, statement: Statement): Ou
   }
 }
 
-/** Numbers, unless a row holds an integer that a number cannot: then all integers of that answer are bigints. */
+/** Integers are numbers; those that no number holds exactly are bigints. */
 function read(statement: StatementSync, parameters: SQLInputValue[]) {
   try {
     return statement.all(...parameters);
   } catch (error) {
     // A statement that also writes has run: it must not run twice.
-    if (codeOf(error) !== 'ERR_OUT_OF_RANGE' || !/^\s*select\b/i.test(statement.sourceSQL)) {
-      throw error;
-    }
+    const outOfRange = (error as { code?: unknown }).code === 'ERR_OUT_OF_RANGE';
+    if (!outOfRange || !/^\s*select\b/i.test(statement.sourceSQL)) throw error;
     statement.setReadBigInts(true);
     try {
-      return statement.all(...parameters);
+      return statement.all(...parameters).map(withNumbers);
     } finally {
       statement.setReadBigInts(false);
     }
   }
 }
+
+const withNumbers = (row: SqlRow): SqlRow =>
+  Object.fromEntries(
+    Object.entries(row).map(([column, value]) => {
+      const isSmall = typeof value === 'bigint' && Number.isSafeInteger(Number(value));
+      return [column, isSmall ? Number(value) : value];
+    }),
+  );
 
 function createPreparer(database: DatabaseSync): Prepare {
   const prepared = new Map<string, ReturnType<Prepare>>();
@@ -88,14 +102,7 @@ function createPreparer(database: DatabaseSync): Prepare {
   };
 }
 
-const failure = (error: unknown): Failure => ({
-  kind: 'failed',
-  message: error instanceof Error ? error.message : String(error),
-  code:
-    error instanceof Error && 'errcode' in error && typeof error.errcode === 'number'
-      ? error.errcode
-      : undefined,
-});
-
-const codeOf = (error: unknown): unknown =>
-  error instanceof Error && 'code' in error ? error.code : undefined;
+function failure(error: unknown): Failure {
+  const { message, errcode } = error as { message: string; errcode?: unknown };
+  return { kind: 'failed', message, code: typeof errcode === 'number' ? errcode : undefined };
+}

@@ -20,7 +20,7 @@ refuse() {
 built=$root/dist/.built
 [ -e "$built" ] || refuse "not built yet; run 'make build' in $root"
 if [ -d "$root/src" ]; then
-  newer=$(find "$root/src" "$root/package.json" -newer "$built" ! -name '*.test.ts' -print -quit)
+  newer=$(find "$root/src" "$root/package.json" -newer "$built" ! -name '*.test.ts' ! -name '*.suite.ts' -print -quit)
   [ -z "$newer" ] || refuse "dist is older than ${newer#"$root"/}; run 'make build' in $root"
 fi
 

@@ -22,19 +22,6 @@ const folder = await mkdtemp(join(tmpdir(), 'steeple-demo-'));
 const at = (name: string) => join(folder, name);
 const running: DemoProgram[] = [];
 
-process.once('SIGINT', () => {
-  void cleanUp().finally(() => process.exit(130));
-});
-try {
-  await demo();
-  if (process.env['DEMO_KEEP'] === '1') keep();
-  else await cleanUp();
-} catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-  await cleanUp();
-}
-
 async function demo(): Promise<void> {
   say(`A trust domain, ${TRUST_DOMAIN}, in ${folder}`);
   await prepareFolder();
@@ -74,7 +61,7 @@ async function demo(): Promise<void> {
   await db.until(() => db.output.includes('\n'));
   const heard = await workload('web', 'call', db.output.trim()).result();
   await db.result();
-  step('web', `reached ${heard}`);
+  step('web', heard);
 
   say('\nA JWT-SVID, fetched by web and validated');
   const jwt = await workload('web', 'token').result();
@@ -86,9 +73,9 @@ async function demo(): Promise<void> {
     'jwt',
     ...audience,
   ]).result();
-  step('token', valid.split('\n')[0] ?? '');
+  step('agent', valid.split('\n').slice(0, 2).join(' ').replace(' :', ':'));
 
-  say('\nA process that no entry names');
+  say('\nA process that no entry names asks too');
   step('stranger', await workload('stranger', 'ask').result(1));
   say(`\nDone in ${((performance.now() - started) / 1000).toFixed(1)} s.`);
 }
@@ -228,3 +215,16 @@ plugins {
   WorkloadAttestor "unix" { plugin_data { discover_workload_path = true } }
 }
 `;
+
+process.once('SIGINT', () => {
+  void cleanUp().finally(() => process.exit(130));
+});
+try {
+  await demo();
+  if (process.env['DEMO_KEEP'] === '1') keep();
+  else await cleanUp();
+} catch (error) {
+  console.error(error instanceof Error ? error.message : error);
+  process.exitCode = 1;
+  await cleanUp();
+}

@@ -39,7 +39,7 @@ const commands: Record<string, (word: string) => Promise<void>> = {
     await once(socket, 'secureConnect');
     const peer = peerOf(socket);
     const answer = (await socket.setEncoding('utf8').toArray()).join('');
-    console.log(`${peer} said: ${answer}`);
+    console.log(`talked to ${peer}, who said "${answer}"`);
   },
   async token() {
     const { svids } = await workloadApi.fetchJWTSVID({ audience: ['demo'] }, SECURITY_HEADER);

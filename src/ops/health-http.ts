@@ -9,6 +9,13 @@ const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
 /** Probes come one by one; this bounds what somebody else can make us hold. */
 const MAX_CONNECTIONS = 100;
 
+const MAX_PORT = 65_535;
+/** Go takes a service's name for a port; these are the ones that probes are served on. */
+const services: ReadonlyMap<string, number> = new Map([
+  ['http', 80],
+  ['https', 443],
+]);
+
 export type HealthEndpointOptions = {
   readonly settings: Pick<HealthSettings, 'bindAddress' | 'bindPort' | 'livePath' | 'readyPath'>;
   readonly checks: Pick<HealthChecks, 'live' | 'ready'>;
@@ -62,9 +69,9 @@ async function listen(
   server: Server,
   { bindAddress, bindPort }: HealthEndpointOptions['settings'],
 ): Promise<AddressInfo> {
-  const port = Number(bindPort);
-  if (!/^\d+$/.test(bindPort) || port > 65_535) {
-    throw new Error(`listen tcp: bind_port "${bindPort}" is not a port number`);
+  const port = services.get(bindPort) ?? Number(bindPort);
+  if (bindPort === '' || !Number.isInteger(port) || port < 0 || port > MAX_PORT) {
+    throw new Error(`bind_port "${bindPort}" is no port: use a number from 0 to ${MAX_PORT}`);
   }
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   server.once('error', reject);

@@ -52,14 +52,22 @@ export type RpcServerOptions<Peer, Context> = {
   readonly maxReceiveBytes?: number;
   /** More calls at once on one connection wait their turn. */
   readonly maxConcurrentStreams?: number;
+  /**
+   * A connection that old, give or take a tenth, takes no new calls, and ends with its last one; so that clients
+   * spread over several servers, and who never calls does not stay. Without it connections live on.
+   */
+  readonly maxConnectionAgeMilliseconds?: number;
 };
 
 /** Serves gRPC on connections that others accepted. */
 export interface RpcServer<Peer> extends AsyncDisposable {
   /** Takes over the connection. It must carry HTTP/2 in the clear: TLS, if any, is already unwrapped. */
   inject(connection: Duplex, peer: Peer): void;
-  /** Takes no new calls, waits so long for running ones, then aborts them. */
-  shutDown(graceMilliseconds: number): Promise<void>;
+  /**
+   * Takes no new calls, waits so long for running ones, then aborts them. Resolves when all connections are closed,
+   * with whether they ended by themselves.
+   */
+  shutDown(graceMilliseconds: number): Promise<boolean>;
 }
 
 /** gRPC's own default, which SPIRE keeps. */
@@ -83,6 +91,9 @@ export function createRpcServer<Peer, Context>(
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
     'grpc.enable_channelz': 0,
+    ...(options.maxConnectionAgeMilliseconds !== undefined && {
+      'grpc.max_connection_age_ms': options.maxConnectionAgeMilliseconds,
+    }),
   });
   const peers = new WeakMap<Metadata, Peer>();
   const connections = new Set<Connection>();
@@ -99,7 +110,9 @@ export function createRpcServer<Peer, Context>(
       injector.drain(graceMilliseconds + DRAIN_MARGIN_MILLISECONDS);
     }
     checkClosed();
+    let graceful = true;
     const timer = setTimeout(() => {
+      graceful = false;
       stopping.abort(new Fault('unavailable', 'server is shutting down'));
       for (const { socket } of connections) setImmediate(() => socket.destroy());
     }, graceMilliseconds);
@@ -107,6 +120,7 @@ export function createRpcServer<Peer, Context>(
     clearTimeout(timer);
     stopping.abort(new Fault('unavailable', 'server is shutting down'));
     server.forceShutdown();
+    return graceful;
   };
   return {
     inject(socket, peer) {
@@ -130,7 +144,9 @@ export function createRpcServer<Peer, Context>(
       connection.injector.injectConnection(socket);
     },
     shutDown,
-    [Symbol.asyncDispose]: () => shutDown(0),
+    async [Symbol.asyncDispose]() {
+      await shutDown(0);
+    },
   };
 }
 

@@ -1,22 +1,206 @@
+import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { Fault } from '../base/fault.ts';
+import { startHealthChecks } from '../ops/health-checks.ts';
+import { serveHealth } from '../ops/health-http.ts';
 import type { Log } from '../ops/log.ts';
-import type { ServerConfig } from './config.ts';
+import { SPIRE_VERSION } from '../ops/version.ts';
+import { createInterceptor } from './api/interceptor.ts';
+import { programOf } from './api/program-of.ts';
+import { createRateLimits } from './api/rate-limits.ts';
+import { serverServices } from './api/services.ts';
+import { type Authorities, startAuthorities } from './ca/start-authorities.ts';
+import type { ServerConfig } from './config/server-config.ts';
+import { openDataDirectory } from './data-directory.ts';
+import type { Datastore } from './datastore/contract.ts';
+import { openSqliteDatastore } from './datastore/open-sqlite.ts';
+import { checkAddressFree } from './endpoints/bind.ts';
+import { checkSocketFree } from './endpoints/local-listener.ts';
+import { startServerSvid } from './endpoints/server-svid.ts';
+import { type Endpoints, startEndpoints } from './endpoints/start-endpoints.ts';
+import { createClientVerifier } from './endpoints/verify-client.ts';
+import { serverHealthChecks } from './health-checks.ts';
+import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
+import type { Registry } from './registry/contract.ts';
+import { createRegistry } from './registry/create-registry.ts';
+import { startUpkeep } from './upkeep.ts';
 
+/** What a server needs of the world around it. */
 export type ServerEnv = {
   readonly log: Log;
   readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Ends the start when it aborts; `startServer` then rejects with its reason. */
+  readonly signal: AbortSignal;
 };
 
-export type RunningServer = AsyncDisposable & {
+/** Disposing stops it: new calls are refused, running ones may end, and everything that was opened is closed. */
+export interface RunningServer extends AsyncDisposable {
   /** Where the API listens; the port that was found free if the configuration says 0. */
   readonly tcpAddress: AddressInfo;
-  /** Rejects when something the server cannot go on without has failed; never resolves. */
+  /** Rejects when the server must end, with what it ends with. Never resolves. */
   readonly failed: Promise<never>;
+}
+
+/** All that the API is served from. */
+type Parts = {
+  readonly datastore: Datastore;
+  readonly registry: Registry;
+  readonly plugins: ServerPlugins;
+  readonly authorities: Authorities;
 };
 
-/** Starts a server; resolves when both its listeners take calls. A start that fails undoes itself. */
-export async function startServer(_config: ServerConfig, _env: ServerEnv): Promise<RunningServer> {
-  throw new Fault('unimplemented', 'startServer');
+/**
+ * Starts a server; resolves when both its listeners take calls. A start that fails undoes itself, and one that finds
+ * its socket or its port in use has changed nothing.
+ */
+export async function startServer(config: ServerConfig, env: ServerEnv): Promise<RunningServer> {
+  const { clock, log, signal } = env;
+  tellConfigured(config, log);
+  await checkAddressFree(config.bindAddress, config.bindPort);
+  await checkSocketFree(config.socketPath);
+  await openDataDirectory(config.dataDir);
+
+  await using opened = new AsyncDisposableStack();
+  const datastore = await openDatastore(config, env, opened);
+  signal.throwIfAborted();
+  const { trustDomain } = config;
+  const registry = await createRegistry({ datastore, trustDomain, log });
+  const plugins = await loadServerPlugins(
+    {
+      plugins: config.plugins,
+      nodeAttestorEnv: {
+        clock,
+        trustDomain,
+        joinTokens: datastore.joinTokens,
+        x509Authorities: () =>
+          registry.bundles.get(trustDomain)?.x509Authorities.map(({ der }) => der) ?? [],
+      },
+      log,
+    },
+    opened,
+  );
+  signal.throwIfAborted();
+  const { keyManager } = plugins;
+  const authorities = opened.use(
+    await startAuthorities({ keyManager, datastore, registry, config, clock, log }),
+  );
+  signal.throwIfAborted();
+  const parts = { datastore, registry, plugins, authorities };
+  const endpoints = await serveApi(parts, config, env, opened);
+  opened.use(startUpkeep({ ...registry, ...config, datastore, clock, random: env.random, log }));
+  await watchHealth(parts, config, env, opened);
+  signal.throwIfAborted();
+
+  const failed = Promise.race([datastore.failed, endpoints.failed]);
+  failed.catch(() => undefined); // whoever runs the server listens too
+  const running = opened.move();
+  return {
+    tcpAddress: endpoints.tcpAddress,
+    failed,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+const tellConfigured = (config: ServerConfig, log: Log): void => {
+  if (config.jwtKeyType === undefined) log.info('JWT-SVID profile is disabled');
+  log.info('Configured', {
+    admin_ids: `[${config.adminIds.join(' ')}]`,
+    data_dir: config.dataDir,
+    launch_log_level: config.log.level,
+    version: SPIRE_VERSION,
+  });
+};
+
+async function openDatastore(
+  { datastore: settings }: ServerConfig,
+  { clock, log }: ServerEnv,
+  opened: AsyncDisposableStack,
+): Promise<Datastore> {
+  if (settings?.databaseType !== 'sqlite3') {
+    throw new Fault(
+      'unimplemented',
+      'datastore-sql: this version knows database_type sqlite3 only',
+    );
+  }
+  opened.defer(() => {
+    log.info('DataStore closed', { subsystem_name: 'catalog' });
+  });
+  return opened.use(
+    await openSqliteDatastore({
+      connectionString: settings.connectionString,
+      codeVersion: SPIRE_VERSION,
+      log: log.child({ subsystem_name: 'sql' }),
+      clock,
+    }),
+  );
+}
+
+async function serveApi(
+  { datastore, registry, plugins, authorities }: Parts,
+  config: ServerConfig,
+  { clock, log }: ServerEnv,
+  opened: AsyncDisposableStack,
+): Promise<Endpoints> {
+  const { trustDomain, adminIds, auditLogEnabled } = config;
+  const { issuer } = authorities;
+  const svid = opened.use(await startServerSvid({ issuer, keyType: config.caKeyType, clock, log }));
+  const services = serverServices({
+    ...registry,
+    issuer,
+    trustDomain,
+    clock,
+    nodeAttestors: plugins.nodeAttestors,
+    agentSpiffeIdAsSelector: config.agentIdAsSelector,
+    joinTokens: datastore.joinTokens,
+    storedBundles: datastore.bundles,
+    jwtSvidsDisabled: config.jwtKeyType === undefined,
+    publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
+    newUuid: randomUUID,
+  });
+  const intercept = createInterceptor({
+    ...registry,
+    clock,
+    log,
+    adminIds: new Set(adminIds.map(String)),
+    rateLimits: createRateLimits(config.rateLimits, clock),
+    auditLogEnabled,
+    newRequestId: randomUUID,
+    programOf,
+  });
+  const { bundles } = registry;
+  return opened.use(
+    await startEndpoints({
+      bindAddress: config.bindAddress,
+      bindPort: config.bindPort,
+      socketPath: config.socketPath,
+      mustNameCaller: auditLogEnabled,
+      services,
+      intercept,
+      svid,
+      verifyClient: createClientVerifier({ bundles, trustDomain, adminIds, clock, log }),
+      log,
+    }),
+  );
+}
+
+async function watchHealth(
+  { datastore, authorities }: Parts,
+  { trustDomain, socketPath, healthChecks }: ServerConfig,
+  { clock, log }: ServerEnv,
+  opened: AsyncDisposableStack,
+): Promise<void> {
+  const storedBundles = datastore.bundles;
+  const health = opened.use(
+    startHealthChecks({
+      checks: serverHealthChecks({ ...authorities, storedBundles, trustDomain, socketPath }),
+      clock,
+      log,
+    }),
+  );
+  if (healthChecks.listenerEnabled) {
+    opened.use(await serveHealth({ settings: healthChecks, checks: health, log }));
+  }
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '../../src/base/clock.ts';
-import { type Log, type LogFields, silentLog } from '../../src/ops/log.ts';
+import { type Log, silentLog } from '../../src/ops/log.ts';
 import type { KeyManager } from '../../src/plugins/key-manager/contract.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import {
@@ -74,19 +74,3 @@ export const slotsText = ({ manager }: Pick<Authorities, 'manager'>): string =>
   [manager.x509.current, manager.x509.next]
     .map(({ id, held }) => `${id}:${held?.status ?? ''}`)
     .join(' ');
-
-export type LogLine = { readonly message: string; readonly fields: LogFields };
-
-/** Keeps what is logged at info and above. */
-export function recordingLog(lines: LogLine[], carried: LogFields = {}): Log {
-  const keep = (message: string, fields: LogFields = {}) => {
-    lines.push({ message, fields: { ...carried, ...fields } });
-  };
-  return {
-    ...silentLog,
-    error: keep,
-    warn: keep,
-    info: keep,
-    child: (fields) => recordingLog(lines, { ...carried, ...fields }),
-  };
-}

@@ -1,6 +1,7 @@
 import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { reasonOf } from '../../base/fault.ts';
+import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
 import { appendAuthorities, type NewAuthorities } from './append-authorities.ts';
@@ -18,8 +19,8 @@ export type BundleKeeperDeps = {
 
 /** Keeps the trust domain's own bundle in step with the authorities (`reference/server.md` §6.3). */
 export type BundleKeeper = {
-  /** When it resolves, the bundle holds them all. */
-  append(added: NewAuthorities): Promise<void>;
+  /** Resolves with the bundle, which holds them all now. */
+  append(added: NewAuthorities): Promise<Bundle>;
   /** Drops what expired a day ago. Failures are logged. */
   prune(): Promise<void>;
 };
@@ -32,7 +33,11 @@ export function createBundleKeeper({
 }: BundleKeeperDeps): BundleKeeper {
   return {
     async append(added) {
-      await bundles.modify(trustDomain, (stored) => appendAuthorities(stored, trustDomain, added));
+      const bundle = await bundles.modify(trustDomain, (stored) =>
+        appendAuthorities(stored, trustDomain, added),
+      );
+      if (bundle === undefined) throw new Fault('internal', 'the trust domain has no bundle');
+      return bundle;
     },
 
     async prune() {

@@ -1,12 +1,13 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
-import { copyFile, mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
+import { copyFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { type TestContext, test } from 'node:test';
 import { create, toBinary } from '@bufbuild/protobuf';
-import { CaWorld, DAY, HOUR, type LogLine, recordingLog } from '../../../test/kit/authorities.ts';
+import { CaWorld, DAY, HOUR } from '../../../test/kit/authorities.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
+import { temporaryFolder } from '../../../test/kit/datastore.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { unixSeconds } from '../../base/clock.ts';
 import { generateKey } from '../../crypto/keys.ts';
 import { parseCertificate } from '../../crypto/x509/certificate.ts';
@@ -20,30 +21,32 @@ import {
   X509CAEntrySchema,
 } from '../../wire/gen/private/server/journal/journal_pb.ts';
 import { storedBundleFromBytes } from '../../wire/stored-bundle.ts';
+import type { CaJournalRow } from '../datastore/contract.ts';
 import type { Authority } from './authority.ts';
 import { decodeEntries } from './journal.ts';
 import type { Slot } from './slots.ts';
 import type { Authorities } from './start-authorities.ts';
 
 const golden = TrustDomain.parse('golden.test');
-const data = join(import.meta.dirname, '../../../test/data/server-ca');
-
-const readBytes = (name: string) => new Uint8Array(readFileSync(join(data, name)));
+const data = join(import.meta.dirname, '../../../test/data/fixtures/server/data');
 
 /** What SPIRE left on disk. */
 async function goldenWorld(t: TestContext): Promise<CaWorld> {
-  const directory = await mkdtemp(join(tmpdir(), 'steeple-'));
-  t.after(() => rm(directory, { recursive: true }));
-  await copyFile(join(data, 'keys.json'), join(directory, 'keys.json'));
+  const folder = await temporaryFolder(t);
+  for (const name of ['keys.json', 'datastore.sqlite3']) {
+    await copyFile(join(data, name), join(folder, name));
+  }
+  using db = new DatabaseSync(join(folder, 'datastore.sqlite3'));
   const world = new CaWorld();
   world.clock = new VirtualClock(Date.UTC(2026, 11, 1));
-  world.keyManager = await openDiskKeyManager(join(directory, 'keys.json'));
-  world.bundles.byName.set(golden.name, storedBundleFromBytes(readBytes('bundle.bin')));
-  await world.journals.save({
-    id: 0,
-    data: readBytes('journal.bin'),
-    activeX509AuthorityId: 'f332a694d861b73bd65985b5d102e51461fde84a',
-  });
+  world.keyManager = await openDiskKeyManager(join(folder, 'keys.json'));
+  const bundle = db.prepare('SELECT data FROM bundles WHERE trust_domain = ?');
+  const row = bundle.get(golden.idString) as { data: Uint8Array };
+  world.bundles.byName.set(golden.name, storedBundleFromBytes(row.data));
+  const journal = db
+    .prepare('SELECT data, active_x509_authority_id AS activeX509AuthorityId FROM ca_journals')
+    .get() as Omit<CaJournalRow, 'id'>;
+  await world.journals.save({ id: 0, ...journal });
   return world;
 }
 
@@ -59,6 +62,7 @@ const prepared = '0f517ff920681c5bca6a1268502093b4c9ccaf72';
 test("goes on with SPIRE's authorities", async (t) => {
   const world = await goldenWorld(t);
   const before = world.bundle(golden);
+  const journal = journalIn(world);
   await using authorities = await world.start(goldenConfig);
   assert.deepEqual(heldIds(authorities), [
     [`A ${active} active`, `B ${prepared} prepared`],
@@ -66,7 +70,7 @@ test("goes on with SPIRE's authorities", async (t) => {
     ['A yqatEqCnaQp6eALYF4gCyag2oz2BtcZm active', 'B'],
   ]);
   assert.deepEqual(world.bundle(golden), before);
-  assert.deepEqual(journalIn(world), decodeEntries(readBytes('journal.bin')));
+  assert.deepEqual(journalIn(world), journal);
 });
 
 test('activates what SPIRE prepared when its time has come', async (t) => {

@@ -1,16 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import {
-  advance,
-  CaWorld,
-  DAY,
-  HOUR,
-  hourly,
-  type LogLine,
-  recordingLog,
-  slotsText,
-} from '../../../test/kit/authorities.ts';
+import { advance, CaWorld, DAY, HOUR, hourly, slotsText } from '../../../test/kit/authorities.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import type { Clock } from '../../base/clock.ts';
 import { unixSeconds } from '../../base/clock.ts';
 import { generateKey } from '../../crypto/keys.ts';

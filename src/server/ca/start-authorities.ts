@@ -3,6 +3,7 @@ import { repeat } from '../../base/repeat.ts';
 import type { KeyType } from '../../crypto/keys.ts';
 import type { Log } from '../../ops/log.ts';
 import type { KeyManager } from '../../plugins/key-manager/contract.ts';
+import type { KeyAuthority } from '../../spiffe/bundle.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import type { Datastore } from '../datastore/contract.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
@@ -54,6 +55,8 @@ export type AuthorityManager = {
 export type Authorities = AsyncDisposable & {
   readonly issuer: Issuer;
   readonly manager: AuthorityManager;
+  /** Makes a downstream server's key known to the trust domain; resolves with all its JWT authorities. */
+  publishJwtAuthority(authority: KeyAuthority): Promise<readonly KeyAuthority[]>;
 };
 
 /**
@@ -107,6 +110,10 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
       clock,
     }),
     manager: { x509, jwt, wit, problem: () => rotator.problem() },
+    async publishJwtAuthority(authority) {
+      const bundle = await keeper.append({ jwtAuthorities: [authority] });
+      return bundle.jwtAuthorities;
+    },
     async [Symbol.asyncDispose]() {
       stop.abort();
       await loops;

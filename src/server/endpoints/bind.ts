@@ -1,4 +1,4 @@
-import type { AddressInfo, Server } from 'node:net';
+import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Fault } from '../../base/fault.ts';
 
 /** What Go means by 0.0.0.0 when it listens for "tcp": all addresses, of both families. */
@@ -15,6 +15,17 @@ export async function bind(server: Server, host: string, port: number): Promise<
     });
   }
   return server.address() as AddressInfo;
+}
+
+/** Throws 'unavailable' as `bind` does if somebody listens there. */
+export async function checkAddressFree(host: string, port: number): Promise<void> {
+  const server = createServer((socket) => socket.destroy());
+  await bind(server, host, port);
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  await promise;
 }
 
 /** `host:port`, an IPv6 address in brackets. */

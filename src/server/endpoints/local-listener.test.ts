@@ -89,6 +89,12 @@ test('a file that is no socket is left alone', async (t) => {
   await assert.rejects(checkSocketFree(file), { kind: 'failed-precondition' });
 });
 
+test('looking for a socket makes no folder', async (t) => {
+  const path = await socketPath(t);
+  await checkSocketFree(path);
+  assert.equal(existsSync(join(path, '..')), false);
+});
+
 test('a folder that cannot be made is told as such', async (t) => {
   const path = await socketPath(t);
   const file = join(path, '../..', 'file');

@@ -1,12 +1,7 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import {
-  advance,
-  CaWorld,
-  HOUR,
-  type LogLine,
-  recordingLog,
-} from '../../../test/kit/authorities.ts';
+import { advance, CaWorld, HOUR } from '../../../test/kit/authorities.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { unixSeconds } from '../../base/clock.ts';
 import { parseCertificate } from '../../crypto/x509/certificate.ts';
 import { verifyX509Svid } from '../../spiffe/x509-svid.ts';

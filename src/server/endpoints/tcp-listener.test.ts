@@ -3,14 +3,9 @@ import { once } from 'node:events';
 import { connect as connectTcp, createServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { type ConnectionOptions, connect, type TLSSocket } from 'node:tls';
-import {
-  authoritiesConfig,
-  CaWorld,
-  HOUR,
-  type LogLine,
-  recordingLog,
-} from '../../../test/kit/authorities.ts';
+import { authoritiesConfig, CaWorld, HOUR } from '../../../test/kit/authorities.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { generateKey } from '../../crypto/keys.ts';
 import { writePem } from '../../crypto/pem.ts';
 import { buildCertificate, randomSerialNumber } from '../../crypto/x509/build-certificate.ts';

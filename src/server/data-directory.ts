@@ -1,0 +1,38 @@
+import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { Fault } from '../base/fault.ts';
+import { goErrorText, goFileError } from '../base/go-file-error.ts';
+
+/** As SPIRE creates it; the umask comes on top (`reference/server.md` §5.1). */
+const MODE = 0o755;
+
+/** The part of `node:fs/promises` that is used. */
+export type Folders = {
+  readonly mkdir: (path: string, options: { recursive: true; mode: number }) => Promise<unknown>;
+  readonly access: (path: string, mode: number) => Promise<void>;
+  readonly stat: (path: string) => Promise<{ readonly uid: number }>;
+};
+
+/**
+ * Creates the data directory with what lies above it, or finds out that it can be used. Throws 'failed-precondition'
+ * with what to do, having changed nothing.
+ */
+export async function openDataDirectory(
+  path: string,
+  folders: Folders = { mkdir, access, stat },
+): Promise<void> {
+  try {
+    await folders.mkdir(path, { recursive: true, mode: MODE });
+  } catch (error) {
+    throw goFileError('mkdir', path, error);
+  }
+  try {
+    await folders.access(path, constants.R_OK | constants.W_OK | constants.X_OK);
+  } catch (error) {
+    const { uid } = await folders.stat(path);
+    throw new Fault(
+      'failed-precondition',
+      `data directory ${path} cannot be used: ${goErrorText(error)} (it belongs to uid ${uid}, this process runs as uid ${process.geteuid?.()}; run as its owner, change its owner, or set data_dir)`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,109 @@
+import type { AddressInfo } from 'node:net';
+import { wrapFault } from '../../base/fault.ts';
+import type { Log } from '../../ops/log.ts';
+import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
+import type { BoundService } from '../../rpc/service.ts';
+import { hostPort } from './bind.ts';
+import { listenLocal } from './local-listener.ts';
+import type { Peer } from './peer.ts';
+import type { ServerSvidRotator } from './server-svid.ts';
+import { listenTcp } from './tcp-listener.ts';
+import type { VerifyClient } from './verify-client.ts';
+
+/** Running calls get so long to end when the server stops (`reference/server.md` §5.2). */
+const GRACE_MILLISECONDS = 10_000;
+/** Agents find another server behind the same name now and then (`reference/server.md` §5.3). */
+const MAX_CONNECTION_AGE_MILLISECONDS = 3 * 60_000;
+
+export type EndpointsOptions<Context> = {
+  readonly bindAddress: string;
+  /** 0: one that is free. */
+  readonly bindPort: number;
+  readonly socketPath: string;
+  /** The audit log names local callers. */
+  readonly mustNameCaller: boolean;
+  readonly services: {
+    readonly tcp: readonly BoundService<Context>[];
+    readonly local: readonly BoundService<Context>[];
+  };
+  readonly intercept: Interceptor<Peer, Context>;
+  readonly svid: Pick<ServerSvidRotator, 'current' | 'onRotated'>;
+  readonly verifyClient: VerifyClient;
+  readonly log: Log;
+};
+
+/** Disposing it takes no new connections, lets running calls end, and then ends what is left. */
+export type Endpoints = AsyncDisposable & {
+  readonly tcpAddress: AddressInfo;
+  /** Rejects when a listener breaks down; never resolves. */
+  readonly failed: Promise<never>;
+};
+
+/** Serves the API on both listeners. Throws, with nothing left behind, if either cannot be had. */
+export async function startEndpoints<Context>(
+  options: EndpointsOptions<Context>,
+): Promise<Endpoints> {
+  const log = options.log.child({ subsystem_name: 'endpoints' });
+  const { promise: failed, reject } = Promise.withResolvers<never>();
+  failed.catch(() => undefined); // whoever runs the server listens too
+  const onFailure = (error: Error) => {
+    log.error('Server APIs stopped prematurely', { error });
+    reject(wrapFault('listener failed', error, 'unavailable'));
+  };
+  const serverFor = (services: readonly BoundService<Context>[]) =>
+    createRpcServer<Peer, Context>({
+      services,
+      intercept: options.intercept,
+      maxConnectionAgeMilliseconds: MAX_CONNECTION_AGE_MILLISECONDS,
+      log,
+    });
+  await using opened = new AsyncDisposableStack();
+  const servers = { tcp: serverFor(options.services.tcp), unix: serverFor(options.services.local) };
+  opened.defer(async () => {
+    await Promise.all([shutDown('tcp', servers.tcp, log), shutDown('unix', servers.unix, log)]);
+  });
+  const tcp = opened.use(
+    await listenTcp({
+      host: options.bindAddress,
+      port: options.bindPort,
+      svid: options.svid,
+      verifyClient: options.verifyClient,
+      onPeer: (socket, peer) => {
+        servers.tcp.inject(socket, peer);
+      },
+      onFailure,
+      log,
+    }),
+  );
+  opened.use(
+    await listenLocal({
+      path: options.socketPath,
+      mustNameCaller: options.mustNameCaller,
+      onPeer: (socket, peer) => {
+        servers.unix.inject(socket, peer);
+      },
+      onFailure,
+      log,
+    }),
+  );
+  const { address, port } = tcp.address;
+  log.info('Starting Server APIs', { network: 'tcp', address: hostPort(address, port) });
+  log.info('Starting Server APIs', { network: 'unix', address: options.socketPath });
+  const running = opened.move();
+  return {
+    tcpAddress: tcp.address,
+    failed,
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+async function shutDown(network: string, server: RpcServer<Peer>, log: Log): Promise<void> {
+  log.info('Stopping Server APIs', { network });
+  log.info('Attempting graceful stop', { network });
+  const graceful = await server.shutDown(GRACE_MILLISECONDS);
+  log.info(
+    graceful ? 'Graceful stop successful' : 'Graceful stop unsuccessful, forced stop after 10s',
+    { network },
+  );
+  log.info('Server APIs have stopped', { network });
+}

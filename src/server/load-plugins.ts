@@ -1,0 +1,78 @@
+import { Fault, wrapFault } from '../base/fault.ts';
+import { readFileBounded } from '../base/files.ts';
+import { goQuote } from '../base/go-quote.ts';
+import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
+import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
+import { type PluginSection, withDataFile } from '../catalog/plugin-sections.ts';
+import type { Log } from '../ops/log.ts';
+import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
+import type { KeyManager } from '../plugins/key-manager/contract.ts';
+import {
+  type ServerNodeAttestorEnv,
+  serverNodeAttestors,
+} from '../plugins/node-attestor/builtins.ts';
+import type { ServerNodeAttestor } from '../plugins/node-attestor/contract.ts';
+import { joinTokenAttestor } from '../plugins/node-attestor/join-token/server.ts';
+import { countComplaint, serverPluginKinds } from './config/plugin-kinds.ts';
+
+export type ServerPlugins = {
+  readonly keyManager: KeyManager;
+  /** By name; join tokens need not be configured. */
+  readonly nodeAttestors: ReadonlyMap<string, ServerNodeAttestor>;
+};
+
+export type LoadServerPluginsDeps = {
+  readonly plugins: readonly PluginSection[];
+  readonly nodeAttestorEnv: Omit<ServerNodeAttestorEnv, 'log'>;
+  readonly log: Log;
+};
+
+/** Loads what is configured, in the file's order of each kind; `opened` ends it. Throws with SPIRE's words. */
+export async function loadServerPlugins(
+  { plugins, nodeAttestorEnv, log: parent }: LoadServerPluginsDeps,
+  opened: AsyncDisposableStack,
+): Promise<ServerPlugins> {
+  const log = parent.child({ subsystem_name: 'catalog' });
+  opened.defer(() => {
+    log.info('Catalog closed');
+  });
+  const unknown = plugins.find(({ type }) => serverPluginKinds[type] === undefined);
+  if (unknown) throw new Fault('invalid', `unsupported plugin type ${goQuote(unknown.type)}`);
+
+  const load = async <Env, Contract extends AsyncDisposable>(
+    kind: PluginKind,
+    builtIns: BuiltIns<Plugin<Env, Contract>>,
+    env: (log: Log) => Env,
+  ): Promise<ReadonlyMap<string, Contract>> => {
+    const loaded = new Map<string, Contract>();
+    for (const section of plugins.filter(({ type }) => type === kind)) {
+      const declaration = await withData(section);
+      const plugin = await loadPlugin({ kind, builtIns, log, env }, declaration);
+      loaded.set(section.name, opened.use(plugin));
+    }
+    checkCount(kind, loaded.size);
+    return loaded;
+  };
+
+  const keyManagers = await load('KeyManager', serverKeyManagers, () => ({}));
+  const attestors = await load('NodeAttestor', serverNodeAttestors, (pluginLog) => ({
+    ...nodeAttestorEnv,
+    log: pluginLog,
+  }));
+  const [keyManager] = keyManagers.values();
+  if (keyManager === undefined) throw new TypeError('the count of key managers was checked');
+  const joinToken = joinTokenAttestor(nodeAttestorEnv);
+  return { keyManager, nodeAttestors: new Map([[joinToken.name, joinToken], ...attestors]) };
+}
+
+function checkCount(kind: PluginKind, count: number): void {
+  const constraint = serverPluginKinds[kind];
+  const complaint = constraint && countComplaint(constraint, count);
+  if (complaint === undefined) return;
+  throw new Fault('invalid', `plugin type "${kind}" constraint not satisfied: ${complaint}`);
+}
+
+const withData = (section: PluginSection): Promise<PluginSection> =>
+  withDataFile(section, readFileBounded, 'bare-words').catch((error: unknown) => {
+    throw wrapFault('failed to load plugin data', error);
+  });

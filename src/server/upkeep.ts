@@ -1,0 +1,106 @@
+import { type Clock, unixSeconds } from '../base/clock.ts';
+import { formatGoDuration } from '../base/duration.ts';
+import { reasonOf } from '../base/fault.ts';
+import { repeat } from '../base/repeat.ts';
+import type { Log } from '../ops/log.ts';
+import type { NodePruning } from './config/server-config.ts';
+import type { Datastore } from './datastore/contract.ts';
+import type { Registry } from './registry/contract.ts';
+
+const SECOND = 1000;
+const MINUTE = 60 * SECOND;
+const HOUR = 60 * MINUTE;
+/** The intervals of `reference/server.md` §8.4. */
+const ENTRY_INTERVAL = 5 * MINUTE;
+const NODE_INTERVAL = HOUR;
+/** Servers on one database do not prune its nodes all at once. */
+const NODE_INTERVAL_SPREAD = 15 * MINUTE;
+
+/** However young the events may get that are deleted. */
+const MIN_EVENT_INTERVAL = SECOND;
+
+export type UpkeepDeps = {
+  readonly entries: Pick<Registry['entries'], 'pruneExpired'>;
+  readonly agents: Pick<Registry['agents'], 'pruneExpired'>;
+  readonly datastore: Pick<Datastore, 'pruneEvents'>;
+  /** undefined: attested nodes stay. */
+  readonly nodePruning: NodePruning | undefined;
+  readonly pruneEventsOlderThanSeconds: number;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+/** Deletes what has expired, until it is disposed. Failures are logged, and tried again. */
+export function startUpkeep(deps: UpkeepDeps): AsyncDisposable {
+  const stop = new AbortController();
+  const { clock, nodePruning } = deps;
+  const every = (milliseconds: number, task: () => Promise<void>) =>
+    repeat({ clock, signal: stop.signal, milliseconds }, task);
+  const loops = [
+    every(ENTRY_INTERVAL, () => pruneEntries(deps)),
+    every(eventInterval(deps), () => pruneEvents(deps)),
+  ];
+  if (nodePruning !== undefined) {
+    const log = deps.log.child({ subsystem_name: 'node_manager' });
+    log.info('Periodic prune of expired nodes started', {
+      expired_for: goDuration(nodePruning.expiredForSeconds),
+      include_tofu: nodePruning.includeTofu,
+    });
+    const spread = (deps.random() * 2 - 1) * NODE_INTERVAL_SPREAD;
+    loops.push(every(NODE_INTERVAL + spread, () => pruneNodes(deps, nodePruning, log)));
+  }
+  return {
+    async [Symbol.asyncDispose]() {
+      stop.abort();
+      await Promise.all(loops);
+    },
+  };
+}
+
+const eventInterval = ({ pruneEventsOlderThanSeconds }: UpkeepDeps): number =>
+  Math.max(MIN_EVENT_INTERVAL, (pruneEventsOlderThanSeconds * SECOND) / 2);
+
+async function pruneEntries({ entries, clock, ...deps }: UpkeepDeps): Promise<void> {
+  const log = deps.log.child({ subsystem_name: 'registration_manager' });
+  try {
+    for (const entry of await entries.pruneExpired(unixSeconds(clock))) {
+      log.info('Pruned an expired registration', {
+        spiffe_id: entry.spiffeId.toString(),
+        parent_id: entry.parentId.toString(),
+        entry_id: entry.id,
+      });
+    }
+  } catch (error) {
+    log.error('Failed pruning registration entries', { error: reasonOf(error) });
+  }
+}
+
+async function pruneNodes(
+  { agents, clock }: UpkeepDeps,
+  { expiredForSeconds, batchSize, includeTofu }: NodePruning,
+  log: Log,
+): Promise<void> {
+  try {
+    const pruned = await agents.pruneExpired({
+      beforeUnixSeconds: unixSeconds(clock) - expiredForSeconds,
+      includeNonReattestable: includeTofu,
+      limit: batchSize,
+    });
+    log.info('Pruned expired agents', { count: pruned.length });
+  } catch (error) {
+    log.error('Failed to prune expired agents', { error: reasonOf(error) });
+  }
+}
+
+async function pruneEvents(deps: UpkeepDeps): Promise<void> {
+  const { datastore, clock, log, pruneEventsOlderThanSeconds } = deps;
+  try {
+    await datastore.pruneEvents(unixSeconds(clock) - pruneEventsOlderThanSeconds);
+  } catch (error) {
+    log.error('Failed to prune events', { error: reasonOf(error) });
+  }
+}
+
+const goDuration = (seconds: number): string => formatGoDuration(BigInt(Math.round(seconds * 1e9)));

@@ -1,5 +1,6 @@
 import { wrapFault } from '../../base/fault.ts';
 import { readFileBounded } from '../../base/files.ts';
+import { goFileError } from '../../base/go-file-error.ts';
 import { rfc3339 } from '../../base/rfc3339.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
@@ -56,11 +57,16 @@ async function fromPath(
   { path, format }: Extract<BundleSource, { kind: 'path' }>,
 ): Promise<Bundle> {
   try {
-    return parseTrustBundle(trustDomain, format, await readFileBounded(path, MAX_BUNDLE_BYTES));
+    return parseTrustBundle(trustDomain, format, await readBundleFile(path));
   } catch (error) {
     throw wrapFault('could not parse trust bundle', error);
   }
 }
+
+const readBundleFile = (path: string): Promise<Uint8Array> =>
+  readFileBounded(path, MAX_BUNDLE_BYTES).catch((error: unknown) => {
+    throw goFileError('open', path, error);
+  });
 
 async function fromUrl(
   deps: FetchTrustBundleDeps,

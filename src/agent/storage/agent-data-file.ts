@@ -2,6 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { wrapFault } from '../../base/fault.ts';
 import { readFileBounded, writeFileAtomically } from '../../base/files.ts';
+import { goFileError } from '../../base/go-file-error.ts';
 import { type AgentData, emptyAgentData } from './agent-data.ts';
 import { formatAgentData, parseAgentData } from './agent-data-format.ts';
 
@@ -20,7 +21,9 @@ export async function openAgentData(directory: string): Promise<AgentDataFile> {
   const path = join(directory, 'agent-data.json');
   let data: AgentData;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 });
+    await mkdir(directory, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
+      throw goFileError('mkdir', directory, error);
+    });
     data = await readAgentData(path);
   } catch (error) {
     throw wrapFault('failed to open storage', error);
@@ -52,7 +55,7 @@ async function readAgentData(path: string): Promise<AgentData> {
     bytes = await readFileBounded(path, MAX_DATA_BYTES);
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return emptyAgentData;
-    throw wrapFault('failed to read data', error);
+    throw wrapFault('failed to read data', goFileError('open', path, error));
   }
   return parseAgentData(Buffer.from(bytes).toString());
 }

@@ -6,9 +6,12 @@ import type { TestContext } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
 
 export const root = join(import.meta.dirname, '../..');
+/** The folder of the launchers; STEEPLE_BIN names that of another build. */
+export const binaries = process.env['STEEPLE_BIN'] ?? join(root, 'bin');
 /** The launchers, as a user calls them. */
-export const spireServer = join(root, 'bin/spire-server');
-export const spireAgent = join(root, 'bin/spire-agent');
+export const spireServer = join(binaries, 'spire-server');
+export const spireAgent = join(binaries, 'spire-agent');
+export const steeple = join(binaries, 'steeple');
 
 /** Whatever a test waits for has come by then, on the slowest machine. */
 const PATIENCE_MILLISECONDS = 30_000;

@@ -1,0 +1,14 @@
+/**
+ * Steps of commands that come with later issues, by the start of their names: why their answers cannot agree yet.
+ * A group goes when its commands come.
+ */
+export const laterSteps: Readonly<Record<string, string>> = {
+  'federation-': 'federation of trust domains comes with its issue',
+  'logger-': 'the logger service comes with its issue',
+  'agent-logger-': 'the logger service comes with its issue',
+  'debug-': 'the debug service comes with its issue',
+  'agent-debug-': 'the debug service comes with its issue',
+  'localauthority-': 'preparing, tainting and revoking authorities by hand comes with its issue',
+  'upstreamauthority-': 'upstream authorities come with their issue',
+  'bundle-show-tainted-json': 'shows what the localauthority steps before it have tainted',
+};

@@ -38,7 +38,8 @@ function sorted(fields: LogFields): (readonly [string, Exclude<LogValue, undefin
 
 function textOf(value: Exclude<LogValue, undefined>): string {
   if (value instanceof Date) return goTimeText(value);
-  return value instanceof Error ? value.message : String(value);
+  if (value instanceof Error) return value.message;
+  return typeof value === 'object' ? value.text : String(value);
 }
 
 /** Anything but these needs quotes; nothing at all does not. */
@@ -57,6 +58,7 @@ function jsonLine({ milliseconds, level, message, fields }: LogRecord): string {
 function jsonOf(value: Exclude<LogValue, undefined>): string {
   if (value instanceof Date) return jsonText(rfc3339(value.getTime(), { fraction: true }));
   if (value instanceof Error) return jsonText(value.message);
+  if (typeof value === 'object') return String(value.json);
   if (typeof value === 'string') return jsonText(value);
   return typeof value === 'number' && !Number.isFinite(value)
     ? jsonText(String(value))

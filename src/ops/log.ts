@@ -1,5 +1,7 @@
 /** A field's value. Dates print in local time, errors as their text; undefined fields are left out. */
-export type LogValue = string | number | bigint | boolean | Date | Error | undefined;
+export type LogValue = string | number | bigint | boolean | Date | Error | LogCode | undefined;
+/** A named number, such as a status code: Go's loggers print its name in text, and the number in JSON. */
+export type LogCode = { readonly text: string; readonly json: number };
 export type LogFields = Readonly<Record<string, LogValue>>;
 
 /** From quietest to loudest (`reference/server.md` §2). */

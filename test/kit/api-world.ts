@@ -5,7 +5,6 @@ import { generateKey, type PrivateKey } from '../../src/crypto/keys.ts';
 import { silentLog } from '../../src/ops/log.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAttestor } from '../../src/plugins/node-attestor/join-token/server.ts';
-import { publishToOwnBundle } from '../../src/server/api/bundle/append-to-bundle.ts';
 import type { ServerServicesDeps } from '../../src/server/api/services.ts';
 import { startAuthorities } from '../../src/server/ca/start-authorities.ts';
 import type { Datastore, NewEntry } from '../../src/server/datastore/contract.ts';
@@ -54,7 +53,7 @@ export class ApiWorld {
     );
     const registry = await createRegistry({ datastore, trustDomain, log: silentLog });
     const keyManager = opened.use(createMemoryKeyManager());
-    const { issuer } = opened.use(
+    const authorities = opened.use(
       await startAuthorities({
         keyManager,
         datastore,
@@ -70,13 +69,13 @@ export class ApiWorld {
       ...registry,
       trustDomain,
       clock,
-      issuer,
+      issuer: authorities.issuer,
       joinTokens,
       storedBundles,
       nodeAttestors: new Map([
         ['join_token', joinTokenAttestor({ joinTokens, clock, trustDomain })],
       ]),
-      publishJwtAuthority: publishToOwnBundle(registry.bundles, trustDomain),
+      publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
       newUuid: randomUUID,
       jwtSvidsDisabled: false,
       agentSpiffeIdAsSelector: false,

@@ -1,6 +1,6 @@
-import type { Fault } from '../../base/fault.ts';
-import type { Log, LogFields } from '../../ops/log.ts';
-import { codeName } from '../../rpc/status.ts';
+import type { Fault, FaultKind } from '../../base/fault.ts';
+import type { Log, LogCode, LogFields } from '../../ops/log.ts';
+import { codes } from '../../rpc/status.ts';
 
 /** What the audit log says of one call (`reference/server.md` §5.7). */
 export interface AuditRecord {
@@ -47,6 +47,11 @@ const outcome = (refusal: Fault | undefined): LogFields =>
     ? { status: 'success' }
     : {
         status: 'error',
-        status_code: codeName(refusal.kind),
+        status_code: statusCode(refusal.kind),
         status_message: refusal.message,
       };
+
+function statusCode(kind: FaultKind): LogCode {
+  const { name, code } = codes[kind];
+  return { text: name, json: code };
+}

@@ -99,7 +99,7 @@ test('a call that fails leaves its error in log and audit record', async () => {
         ...tcpFields,
         type: 'audit',
         status: 'error',
-        status_code: 'InvalidArgument',
+        status_code: { text: 'InvalidArgument', json: 3 },
         status_message: 'missing CSR',
       },
     },
@@ -113,7 +113,7 @@ test('a bug is audited as Unknown and passed on as it is', async () => {
     run(RENEW, agent, () => Promise.reject(bug)),
     bug,
   );
-  assert.equal(audits()[0]?.fields['status_code'], 'Unknown');
+  assert.deepEqual(audits()[0]?.fields['status_code'], { text: 'Unknown', json: 2 });
 });
 
 test('a batch leaves a record for each item, and no other', async () => {
@@ -127,7 +127,7 @@ test('a batch leaves a record for each item, and no other', async () => {
     audits().map(({ fields }) => [fields['entry_id'], fields['status'], fields['status_code']]),
     [
       ['a', 'success', undefined],
-      ['b', 'error', 'NotFound'],
+      ['b', 'error', { text: 'NotFound', json: 5 }],
     ],
   );
 });
@@ -189,8 +189,8 @@ test('who is denied is logged, not audited, and reaches no handler', async () =>
   );
 });
 
-test('a certificate that names nobody reaches no handler', async () => {
-  const { run } = intercepted();
+test('a certificate that names nobody is logged, and reaches no handler', async () => {
+  const { run, lines } = intercepted();
   const nobody: Peer = {
     ...anonymous,
     chain: [{ uris: [] as string[] } as unknown as Certificate],
@@ -198,6 +198,10 @@ test('a certificate that names nobody reaches no handler', async () => {
   await assert.rejects(
     run(ATTEST, nobody, () => assert.fail('reached the handler')),
     { kind: 'unauthenticated' },
+  );
+  assert.deepEqual(
+    lines.map(({ message, fields }) => [message, fields['error']]),
+    [['Failed to authenticate caller', 'client certificate has no URI SAN']],
   );
 });
 
@@ -208,7 +212,7 @@ test('calls from the network are limited by address, and what is refused is audi
     run(ATTEST, anonymous, (call) => call.rateLimit(1)),
     { kind: 'exhausted', message: 'rate: Wait(n=1) would exceed context deadline' },
   );
-  assert.equal(audits()[1]?.fields['status_code'], 'ResourceExhausted');
+  assert.deepEqual(audits()[1]?.fields['status_code'], { text: 'ResourceExhausted', json: 8 });
 });
 
 test('calls of this machine are not limited', async () => {

@@ -11,6 +11,7 @@ import { type AuthorizationDeps, authorize } from './authorization.ts';
 import type { Call } from './call.ts';
 import {
   authorizationFields,
+  type Caller,
   type Identity,
   identify,
   identityFields,
@@ -39,19 +40,7 @@ const quietMethods: ReadonlySet<string> = new Set([
 /** What happens before and after every call: identify, authorise, limit, audit, log (`reference/server.md` §5.4). */
 export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call> {
   return async (rpc, proceed) => {
-    const callLog = deps.log.child({ subsystem_name: 'api', ...methodFields(rpc.method) });
-    const identity = identify(rpc.peer);
-    const identified = callLog.child({
-      ...identityFields(identity),
-      request_id: deps.newRequestId(),
-    });
-    const caller = await authorize(deps, rpc.method, identity, identified).catch(
-      (error: unknown) => {
-        identified.error('Failed to authenticate caller', { error: reasonOf(error) });
-        throw error;
-      },
-    );
-    const log = identified.child(authorizationFields(caller));
+    const { identity, caller, log } = await authenticate(deps, rpc);
     const record = await auditRecord(deps, rpc.method, identity, log);
     const call: Call = {
       caller,
@@ -80,6 +69,22 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
       throw error;
     }
   };
+}
+
+type Authenticated = { readonly identity: Identity; readonly caller: Caller; readonly log: Log };
+
+/** Who calls, and what they are let through as, with a log that says so. Refusals are logged, not audited. */
+async function authenticate(deps: InterceptorDeps, rpc: RpcCall<Peer>): Promise<Authenticated> {
+  let log = deps.log.child({ subsystem_name: 'api', ...methodFields(rpc.method) });
+  try {
+    const identity = identify(rpc.peer);
+    log = log.child({ ...identityFields(identity), request_id: deps.newRequestId() });
+    const caller = await authorize(deps, rpc.method, identity, log);
+    return { identity, caller, log: log.child(authorizationFields(caller)) };
+  } catch (error) {
+    log.error('Failed to authenticate caller', { error: reasonOf(error) });
+    throw error;
+  }
 }
 
 /** `/spire.api.server.agent.v1.Agent/BanAgent` is service `agent.v1.Agent`, method `BanAgent`. */

@@ -1,4 +1,4 @@
-import { type Bundle, emptyBundle, type KeyAuthority } from '../../../spiffe/bundle.ts';
+import { type Bundle, emptyBundle } from '../../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { appendAuthorities, type NewAuthorities } from '../../ca/append-authorities.ts';
 import type { BundleRegistry } from '../../registry/contract.ts';
@@ -17,11 +17,3 @@ export async function appendToBundle(
   });
   return bundle;
 }
-
-/** Publishing where no upstream authority keeps the trust domain's keys: the own bundle is where they are kept. */
-export const publishToOwnBundle =
-  (bundles: Pick<BundleRegistry, 'modify'>, trustDomain: TrustDomain) =>
-  async (authority: KeyAuthority): Promise<readonly KeyAuthority[]> => {
-    const bundle = await appendToBundle(bundles, trustDomain, { jwtAuthorities: [authority] });
-    return bundle.jwtAuthorities;
-  };

@@ -33,7 +33,7 @@ apiSuite('BatchDeleteFederatedBundle', (world) => {
     assert.equal(stored('b.test'), undefined);
     assert.deepEqual(call.items[0]?.fields, {
       trust_domain_id: 'spiffe://b.test',
-      mode: 'RESTRICT',
+      mode: { text: 'RESTRICT', json: 0 },
     });
     assert.equal(call.lines[0]?.fields['delete_federated_bundle_mode'], 'RESTRICT');
   });

@@ -39,7 +39,7 @@ export async function batchDeleteFederatedBundle(
     throw new Fault('invalid', `failed to parse deletion mode: ${why}`);
   }
   const remove = async (text: string, item: BatchItem): Promise<Result> => {
-    item.audit({ trust_domain_id: text, mode: row.name });
+    item.audit({ trust_domain_id: text, mode: { text: row.name, json: request.mode } });
     const trustDomain = federatedTrustDomain(text, own, OWN);
     await bundles.delete(trustDomain, row.mode).catch(
       rethrow('failed to delete federated bundle', {
@@ -53,7 +53,9 @@ export async function batchDeleteFederatedBundle(
     status,
     trustDomain,
   });
-  const log = call.log.child({ delete_federated_bundle_mode: row.name });
+  const log = call.log.child({
+    delete_federated_bundle_mode: row.name,
+  });
   return {
     results: await answerEach({ auditItems: call.auditItems, log }, request.trustDomains, {
       act: remove,

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create, fromBinary } from '@bufbuild/protobuf';
 import { agentCaller, type Init, plainAgent, testCall } from '../../../../test/kit/api-call.ts';
+import { Fault } from '../../../base/fault.ts';
 import type { Entry } from '../../../spiffe/entry.ts';
 import { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import {
@@ -120,6 +121,26 @@ test('one may ask as often as one likes', async () => {
     'a',
     'b',
   ]);
+});
+
+const thenFail = (error: Error) => {
+  const first = create(SyncAuthorizedEntriesRequestSchema, revisionsOnly);
+  async function* messages() {
+    yield first;
+    throw error;
+  }
+  const call = testCall({ caller: agentCaller(plainAgent.id) });
+  const deps = { entries: { authorizedFor: () => five }, pageSize: 3 };
+  return Array.fromAsync(syncAuthorizedEntries(deps, messages(), call));
+};
+
+test('an agent that hangs up later has ended the stream well', async () => {
+  assert.equal((await thenFail(new Fault('canceled', 'context canceled'))).length, 2);
+});
+
+test('any other end is a failure', async () => {
+  const late = new Fault('deadline', 'context deadline exceeded');
+  await assert.rejects(thenFail(late), late);
 });
 
 const refusals: [why: string, requests: Request[], kind: string, message: string][] = [

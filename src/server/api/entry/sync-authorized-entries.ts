@@ -1,4 +1,5 @@
 import { create, toBinary } from '@bufbuild/protobuf';
+import { kindOf } from '../../../base/fault.ts';
 import { type Encoded, encoded } from '../../../rpc/service.ts';
 import type { Entry } from '../../../spiffe/entry.ts';
 import { encodeEntries } from '../../../wire/entry.ts';
@@ -43,9 +44,15 @@ export async function* syncAuthorizedEntries(
   }
   yield* revisionPages(authorized, pageSize);
   const byId = new Map(authorized.map((entry) => [entry.id, entry]));
-  for (let next = await read(); next !== undefined; next = await read()) {
+  const readOn = () => read().catch(endIfCancelled);
+  for (let next = await readOn(); next !== undefined; next = await readOn()) {
     yield* entryPages(named(next.ids, byId), outputMask, pageSize);
   }
+}
+
+/** An agent that hangs up has what it wanted. */
+function endIfCancelled(error: unknown): undefined {
+  if (kindOf(error) !== 'canceled') throw error;
 }
 
 function checkFirst({

@@ -50,7 +50,7 @@ export async function processStartTime(pid: number, proc = PROC): Promise<string
     .trim()
     .split(' ');
   const startTime = fields[START_TIME_FIELD - FIRST_FIELD_AFTER_NAME] ?? '';
-  if (fields.length < MIN_STAT_FIELDS || !/^\d+$/.test(startTime)) {
+  if (!text.includes(')') || fields.length < MIN_STAT_FIELDS || !/^\d+$/.test(startTime)) {
     throw new Fault('internal', `${path} does not have the expected fields`);
   }
   return startTime;

@@ -72,7 +72,7 @@ before(async () => {
 after(() => folder[Symbol.asyncDispose]());
 
 const at = (name: string): string => join(folder.path, name);
-async function file(name: string, content: string): Promise<string> {
+async function file(name: string, content: string | Uint8Array): Promise<string> {
   await writeFile(at(name), content);
   return at(name);
 }
@@ -235,7 +235,7 @@ describe('x509pop', () => {
       const chain = await file('key.pem', pem(holder));
       for (const form of forms) {
         if (form.type === (what.startsWith('RSA') ? 'sec1' : 'pkcs1')) continue;
-        const key = await file('key.key', privateKey.export(form as never) as never);
+        const key = await file('key.key', privateKey.export(form as never));
         const attestor = await agent(`private_key_path = "${key}"\ncertificate_path = "${chain}"`);
         await exchange({ agent: attestor, server: await ownRoots() });
       }
@@ -248,7 +248,7 @@ describe('x509pop', () => {
       publicKey: publicKey.export({ type: 'spki', format: 'der' }),
     });
     const chain = await file('ed.pem', pem(holder));
-    const key = await file('ed.key', privateKey.export({ type: 'pkcs8', format: 'pem' }) as string);
+    const key = await file('ed.key', privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const attestor = await agent(`private_key_path = "${key}"\ncertificate_path = "${chain}"`);
     await assert.rejects(exchange({ agent: attestor, server: await ownRoots() }), {
       kind: 'internal',
@@ -560,10 +560,7 @@ describe('x509pop refuses', () => {
     const holder = await leafOf(root, 'spiffe://exchange.test/x', {
       publicKey: keys.publicKey.export({ type: 'spki', format: 'der' }),
     });
-    const key = await file(
-      'rsa.key',
-      keys.privateKey.export({ type: 'pkcs8', format: 'pem' }) as string,
-    );
+    const key = await file('rsa.key', keys.privateKey.export({ type: 'pkcs8', format: 'pem' }));
     const chain = await file('rsa.pem', pem(holder));
     const attestors = {
       agent: await agent(`private_key_path = "${key}"\ncertificate_path = "${chain}"`),

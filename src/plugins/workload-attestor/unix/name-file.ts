@@ -10,24 +10,24 @@ export interface NameFile {
 /** A hundred thousand accounts. */
 const MAX_FILE_BYTES = 16 * 1024 * 1024;
 
-type Loaded = { readonly version: string; readonly names: ReadonlyMap<string, string> };
+type Loaded = { readonly version: string; readonly names: Promise<ReadonlyMap<string, string>> };
 
 /**
  * Reads a file like `/etc/passwd` (7 fields) or `/etc/group` (4 fields), as Go's own look-up does: no name service is
  * asked. Kept until the file changes.
  */
 export function createNameFile(path: string, { fields }: { readonly fields: number }): NameFile {
-  let loaded: Promise<Loaded> | undefined;
-  const load = async (version: string): Promise<Loaded> => {
+  let loaded: Loaded | undefined;
+  const load = async () => {
     const text = Buffer.from(await readFileBounded(path, MAX_FILE_BYTES)).toString('utf8');
-    return { version, names: parseNames(text, fields) };
+    return parseNames(text, fields);
   };
   return {
     async nameOf(id) {
       try {
         const version = await versionOf(path);
-        if ((await loaded?.catch(() => undefined))?.version !== version) loaded = load(version);
-        return (await loaded)?.names.get(id);
+        if (loaded?.version !== version) loaded = { version, names: load() };
+        return (await loaded.names).get(id);
       } catch {
         return undefined; // without the file there are no names, as in the reference
       }

@@ -63,6 +63,15 @@ export class AuthorizedEntries {
     this.#release(state.answer);
   }
 
+  /** How much is remembered. */
+  get remembered(): { readonly agents: number; readonly answers: number; readonly starts: number } {
+    return {
+      agents: this.#agents.size,
+      answers: this.#answers.size,
+      starts: this.#answersByStart.size,
+    };
+  }
+
   #answerFor(id: SpiffeId, agent: Agent | undefined): Answer {
     const own = id.toString();
     if (agent === undefined) return this.#find([own]);
@@ -120,8 +129,13 @@ export class AuthorizedEntries {
 
   /** Forgets each answer that starts at that parent or at anything above it. */
   #forgetAbove(parent: string): void {
+    if (this.#answers.size === 0) return;
     const above = new Set([parent]);
     for (const id of above) {
+      if (above.size > MAX_ABOVE) {
+        for (const answer of this.#answers.values()) this.#forget(answer);
+        return;
+      }
       for (const answer of this.#answersByStart.get(id) ?? []) this.#forget(answer);
       for (const { value: entry } of this.#index.bySpiffeId.get(id)) {
         if (!this.#isAlias(entry)) above.add(entry.parentId.toString());
@@ -153,6 +167,9 @@ export class AuthorizedEntries {
     return spiffeId.memberOf(this.#trustDomain);
   }
 }
+
+/** What has more parents above it than this concerns most agents: then every answer is forgotten, and no more walked. */
+const MAX_ABOVE = 1_000;
 
 /** What an agent was last told, and what that rested on. */
 type AgentState = {

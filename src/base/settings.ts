@@ -281,11 +281,6 @@ export class Settings {
     return this.#matches(key).flatMap(({ keys, value }) => {
       if (keys.length > 0) return [{ keys, value }];
       if (value.kind === 'object') return value.items;
-      if (value.kind === 'list' && value.elements.every((element) => element.kind === 'object')) {
-        return value.elements.flatMap((element) =>
-          element.kind === 'object' ? element.items : [],
-        );
-      }
       return this.#wrong(
         value,
         `${this.#path(key)}: not an object type for map (${goType(value)})`,
@@ -303,7 +298,12 @@ export class Settings {
   }
 
   #wrongType(key: string, value: HclValue, wanted = '', objectType?: string): void {
-    this.#wrong(value, `${this.#path(key)}: unknown type${wanted} ${goType(value, objectType)}`);
+    const place = objectType === undefined ? undefined : positionText(value.position);
+    this.#wrong(
+      value,
+      `${this.#path(key)}: unknown type${wanted} ${goType(value, objectType)}`,
+      place,
+    );
   }
 
   #wrongItem(key: string, item: HclItem): [] {
@@ -315,9 +315,8 @@ export class Settings {
   }
 
   /** In the library's form; it has no positions for what it read from JSON, and none for an empty block. */
-  #wrong(value: HclValue, reason: string): [] {
-    const place = this.#shared.positionsShown ? shownPosition(value) : '-';
-    this.#problem(`At ${place}: ${reason}`, value);
+  #wrong(value: HclValue, reason: string, place = shownPosition(value)): [] {
+    this.#problem(`At ${this.#shared.positionsShown ? place : '-'}: ${reason}`, value);
     return [];
   }
 

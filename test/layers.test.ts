@@ -36,7 +36,7 @@ test('no folder imports from above itself', () => {
     const known = allowed[layer];
     if (known === undefined) return [`${path}: src/${layer} has no rung`];
     return importsOf(path)
-      .filter((target) => !path.endsWith('.test.ts') || !target.startsWith('..'))
+      .filter((target) => !isTest(path) || !target.startsWith('..'))
       .filter((target) => !known.includes(layerOf(target)))
       .map((target) => `${path} imports ${target}`);
   });
@@ -45,7 +45,7 @@ test('no folder imports from above itself', () => {
 
 test('only tests import from outside src', () => {
   const offending = files()
-    .filter(({ path }) => !path.endsWith('.test.ts') && !path.endsWith('.suite.ts'))
+    .filter(({ path }) => !isTest(path))
     .flatMap(({ path }) =>
       importsOf(path)
         .filter((target) => target.startsWith('..'))
@@ -56,10 +56,10 @@ test('only tests import from outside src', () => {
 
 test('what is not a test imports no test', () => {
   const offending = files()
-    .filter(({ path }) => !/\.(test|suite)\.ts$/.test(path))
+    .filter(({ path }) => !isTest(path))
     .flatMap(({ path }) =>
       importsOf(path)
-        .filter((target) => /\.(test|suite)\.ts$/.test(target))
+        .filter(isTest)
         .map((target) => `${path} imports ${target}`),
     );
   assert.deepEqual(offending, []);
@@ -70,6 +70,8 @@ function files(): { path: string; layer: string }[] {
     .filter((path) => path.includes('/'))
     .map((path) => ({ path, layer: layerOf(path) }));
 }
+
+const isTest = (path: string): boolean => /\.(test|suite)\.ts$/.test(path);
 
 const layerOf = (path: string): string => path.split('/')[0] ?? '';
 

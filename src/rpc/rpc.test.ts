@@ -22,6 +22,7 @@ import { createRpcServer, type RpcCall, type RpcServerOptions } from './serve.ts
 import { encoded, implement } from './service.ts';
 import { rpcErrorText } from './status.ts';
 import { listenUnix } from './unix-socket.ts';
+import { unknownMethodText } from './unknown-method.ts';
 
 /** A service with every shape that a method can have. */
 const Echo = echoService();
@@ -218,6 +219,25 @@ test('a reader who never reads holds no more than the stream’s buffers', async
   await assert.rejects(async () => {
     while (!(await stream.next()).done);
   });
+});
+
+test('what is not served is refused in grpc-go’s words', async (t) => {
+  const { channel } = await startEcho(t);
+  const reflection = channel.client(ServerReflection).serverReflectionInfo(
+    (async function* () {
+      yield { messageRequest: { case: 'listServices', value: '' } } as const;
+    })(),
+  );
+  await assert.rejects(Array.fromAsync(reflection), {
+    kind: 'unimplemented',
+    message: 'unknown service grpc.reflection.v1.ServerReflection',
+  });
+  const services = new Set(['test.Echo']);
+  assert.equal(
+    unknownMethodText('/test.Echo/Other', services),
+    'unknown method Other for service test.Echo',
+  );
+  assert.equal(unknownMethodText('nonsense', services), 'malformed method name: "nonsense"');
 });
 
 const dialFailures: readonly [why: string, address: string, text: RegExp][] = [

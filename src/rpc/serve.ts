@@ -20,6 +20,7 @@ import {
   serializer,
 } from './service.ts';
 import { codeOf, statusDetails } from './status.ts';
+import { answerUnknownMethods } from './unknown-method.ts';
 
 /** One call, before anybody has looked at who makes it. */
 export type RpcCall<Peer> = {
@@ -95,6 +96,7 @@ export function createRpcServer<Peer, Context>(
       'grpc.max_connection_age_ms': options.maxConnectionAgeMilliseconds,
     }),
   });
+  answerUnknownMethods(server, new Set(options.services.map(({ desc }) => desc.typeName)));
   const peers = new WeakMap<Metadata, Peer>();
   const connections = new Set<Connection>();
   const stopping = new AbortController();

@@ -23,7 +23,7 @@ export async function listenUnix(path: string, options: UnixListenOptions): Prom
   await mkdir(dirname(path), { recursive: true, mode: options.directoryMode }).catch(
     cannotUse(path),
   );
-  await removeDeadSocket(path);
+  if ((await checkSocketFree(path)) === 'dead') await unlink(path);
   const server = createServer(options.onConnection);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error) => {
@@ -49,12 +49,15 @@ export function checkSocketPath(path: string): void {
   }
 }
 
-/** Throws 'failed-precondition' unless the path is free, or made free of a dead socket. */
-async function removeDeadSocket(path: string): Promise<void> {
+/** What is at a path that may be listened on: nothing, or a socket that nobody listens on any more. */
+export type FreeSocketPath = 'absent' | 'dead';
+
+/** Throws 'failed-precondition' if the path is in use, by a listener or by anything that is not a socket. */
+export async function checkSocketFree(path: string): Promise<FreeSocketPath> {
   const found = await lstat(path).catch((error: NodeJS.ErrnoException) =>
     error.code === 'ENOENT' ? undefined : cannotUse(path)(error),
   );
-  if (found === undefined) return;
+  if (found === undefined) return 'absent';
   if (!found.isSocket()) {
     throw new Fault(
       'failed-precondition',
@@ -67,7 +70,7 @@ async function removeDeadSocket(path: string): Promise<void> {
       `cannot listen on ${path}: another process is listening there; stop it, or choose another path`,
     );
   }
-  await unlink(path);
+  return 'dead';
 }
 
 const cannotUse =

@@ -50,15 +50,18 @@ export async function startEndpoints<Context>(
     log.error('Server APIs stopped prematurely', { error });
     reject(wrapFault('listener failed', error, 'unavailable'));
   };
-  const serverFor = (services: readonly BoundService<Context>[]) =>
-    createRpcServer<Peer, Context>({
-      services,
-      intercept: options.intercept,
-      maxConnectionAgeMilliseconds: MAX_CONNECTION_AGE_MILLISECONDS,
-      log,
-    });
+  const { services, intercept } = options;
+  const maxConnectionAgeMilliseconds = MAX_CONNECTION_AGE_MILLISECONDS;
   await using opened = new AsyncDisposableStack();
-  const servers = { tcp: serverFor(options.services.tcp), unix: serverFor(options.services.local) };
+  const servers = {
+    tcp: createRpcServer<Peer, Context>({
+      services: services.tcp,
+      intercept,
+      maxConnectionAgeMilliseconds,
+      log,
+    }),
+    unix: createRpcServer<Peer, Context>({ services: services.local, intercept, log }),
+  };
   opened.defer(async () => {
     await Promise.all([shutDown('tcp', servers.tcp, log), shutDown('unix', servers.unix, log)]);
   });

@@ -31,7 +31,7 @@ test('a call knows when its caller gives up', async (t) => {
     },
   });
   t.after(() => listener.close());
-  await using channel = dial({ address: `unix:${path}` });
+  using channel = dial({ address: `unix:${path}` });
   const health = channel.client(Health);
 
   const before = Date.now();

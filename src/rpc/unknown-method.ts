@@ -1,9 +1,9 @@
-import type { Server, ServerErrorResponse } from '@grpc/grpc-js';
+import type { Server } from '@grpc/grpc-js';
 import { codes } from './status.ts';
 
 /** What grpc-js looks up for each request; the version is pinned, and a test tells when it no longer does. */
 type Lookup = { _retrieveHandler(path: string): unknown };
-type Call = { emit(event: 'error', failure: Partial<ServerErrorResponse>): void };
+type Call = { emit(event: 'error', failure: { code: number; details: string }): void };
 
 /** Answers calls to what is not served here in grpc-go's words, which clients of SPIRE know. */
 export function answerUnknownMethods(server: Server, services: ReadonlySet<string>): void {

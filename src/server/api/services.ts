@@ -18,6 +18,7 @@ import { type CreateJoinTokenDeps, createJoinToken } from './agent/create-join-t
 import { deleteAgent } from './agent/delete-agent.ts';
 import { getAgent } from './agent/get-agent.ts';
 import { listAgents } from './agent/list-agents.ts';
+import { postStatus } from './agent/post-status.ts';
 import { renewAgent } from './agent/renew-agent.ts';
 import { appendBundle } from './bundle/append-bundle.ts';
 import { batchCreateFederatedBundle } from './bundle/batch-create-federated-bundle.ts';
@@ -88,7 +89,7 @@ const agentService = (deps: ServerServicesDeps) =>
     attestAgent: (requests, call) => attestAgent(deps, requests, call),
     renewAgent: (request, call) => renewAgent(deps, request, call),
     createJoinToken: (request, call) => createJoinToken(deps, request, call),
-    postStatus: later(Agent.method.postStatus),
+    postStatus: (request, call) => postStatus(deps, request, call),
   });
 
 const bundleService = (deps: ServerServicesDeps) =>

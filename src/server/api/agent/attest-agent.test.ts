@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { type Init, type TestCall, testCall } from '../../../../test/kit/api-call.ts';
-import { apiSuite } from '../../../../test/kit/api-world.ts';
+import { apiSuite, damaged } from '../../../../test/kit/api-world.ts';
 import { Fault } from '../../../base/fault.ts';
 import { parseCertificate } from '../../../crypto/x509/certificate.ts';
 import type { ServerNodeAttestor } from '../../../plugins/node-attestor/contract.ts';
@@ -132,6 +132,15 @@ apiSuite('AttestAgent', (world) => {
       message: /^failed to parse CSR: ./,
     });
     assert.equal(await world.datastore.joinTokens.spend('spent'), undefined);
+  });
+
+  test('a CSR that its key did not sign gets no SVID', async () => {
+    await token('unsigned');
+    const csr = damaged(await world.csr());
+    await assert.rejects(play([await params('join_token', 'unsigned', csr)]), {
+      kind: 'invalid',
+      message: /^failed to verify CSR signature: ./,
+    });
   });
 
   test('an attestor asks, the agent answers, and the selectors are stored', async () => {

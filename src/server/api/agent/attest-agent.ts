@@ -1,5 +1,5 @@
 import { Fault, kindOf } from '../../../base/fault.ts';
-import { parseCsr } from '../../../crypto/csr.ts';
+import { parseCsr, verifyCsr } from '../../../crypto/csr.ts';
 import type {
   NodeAttestation,
   ServerNodeAttestor,
@@ -56,7 +56,10 @@ export async function* attestAgent(
 
   const known = await deps.agents.confirm(agentId).catch(rethrow('failed to fetch agent'));
   if (known !== undefined && isBanned(known)) throw banned();
-  const { publicKey } = prefixed('failed to parse CSR', () => parseCsr(csr));
+  const request = prefixed('failed to parse CSR', () => parseCsr(csr));
+  // SPIRE does not check it; whoever asks for a key's certificate must hold the key.
+  await verifyCsr(request).catch(rethrow('failed to verify CSR signature', { kind: 'invalid' }));
+  const { publicKey } = request;
   const svid = await deps.issuer
     .agentX509Svid(agentId, publicKey)
     .catch(rethrow('failed to sign X509 SVID'));

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { create } from '@bufbuild/protobuf';
 import { agentCaller, type Init, testCall } from '../../../../test/kit/api-call.ts';
-import { apiSuite } from '../../../../test/kit/api-world.ts';
+import { apiSuite, damaged } from '../../../../test/kit/api-world.ts';
 import { Fault } from '../../../base/fault.ts';
 import { parseCertificate } from '../../../crypto/x509/certificate.ts';
 import { RenewAgentRequestSchema } from '../../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
@@ -53,6 +53,15 @@ apiSuite('RenewAgent', (world) => {
       assert.equal(world.deps.agents.get(world.id('/spire/agent/b'))?.newSerialNumber, '');
     });
   }
+
+  test('a CSR that its key did not sign gets no SVID', async () => {
+    await world.agent('d');
+    await assert.rejects(renew('d', { params: { csr: damaged(await world.csr()) } }), {
+      kind: 'invalid',
+      message: /^failed to verify CSR signature: ./,
+    });
+    assert.equal(world.deps.agents.get(world.id('/spire/agent/d'))?.newSerialNumber, '');
+  });
 
   test('an agent that can attest again must do so', async () => {
     await world.agent('r', { canReattest: true });

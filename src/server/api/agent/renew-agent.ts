@@ -1,5 +1,5 @@
 import { Fault } from '../../../base/fault.ts';
-import { parseCsr } from '../../../crypto/csr.ts';
+import { parseCsr, verifyCsr } from '../../../crypto/csr.ts';
 import type { Answer } from '../../../rpc/service.ts';
 import type {
   RenewAgentRequest,
@@ -39,10 +39,13 @@ export async function renewAgent(
   }
   if (params === undefined) throw new Fault('invalid', 'params cannot be nil');
   if (params.csr.length === 0) throw new Fault('invalid', 'missing CSR');
-  const { publicKey } = prefixed('failed to parse CSR', () => parseCsr(params.csr));
+  const csr = prefixed('failed to parse CSR', () => parseCsr(params.csr));
+  await verifyCsr(csr).catch(rethrow('failed to verify CSR signature', { kind: 'invalid' }));
 
   call.log.info('Renewing agent SVID');
-  const svid = await issuer.agentX509Svid(id, publicKey).catch(rethrow('failed to sign X509 SVID'));
+  const svid = await issuer
+    .agentX509Svid(id, csr.publicKey)
+    .catch(rethrow('failed to sign X509 SVID'));
   await agents
     .update(id, { newSerialNumber: svid.serialNumber.toString(), newExpiresAt: svid.notAfter })
     .catch(rethrow('failed to update agent', { notFound: 'agent not found' }));

@@ -94,7 +94,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
   }
   const availabilityTargetSeconds = readAvailabilityTarget(deps);
   checkRateLimits(deps);
-  warn(deps);
+  if (problems.none) warn(deps);
   problems.throwIfAny();
   if (trustDomain === undefined) throw new Error('unreachable: a problem without a complaint');
   const plugins = (reading.plugins ?? []).filter(({ enabled }) => enabled);

@@ -51,7 +51,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
   const nodePruning = readNodePruning(deps);
   tellUnknownKeys(reading.audit, problems, log);
   const pruneEventsOlderThanSeconds = readEventDurations(deps);
-  warnOfExperiments(deps);
+  if (problems.none) warnOfExperiments(deps);
 
   const datastoreSection = plugins.find(({ type }) => type === 'DataStore');
   const datastore = datastoreSection && readDatastore(datastoreSection);

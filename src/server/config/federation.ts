@@ -172,7 +172,7 @@ function readProfile(
   const position = blocks[0]?.value.position ?? owner.position;
   return {
     name,
-    settings: owner.sectionOf(content, position, name, new Problems(problems.source)),
+    settings: owner.sectionOf(content, position, 'root', new Problems(problems.source)),
   };
 }
 

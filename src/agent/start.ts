@@ -4,15 +4,16 @@ import type { Log } from '../ops/log.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { reflectionServices } from '../rpc/reflection.ts';
 import type { BoundService } from '../rpc/service.ts';
-import { checkSocketPath } from '../rpc/unix-socket.ts';
+import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
 import type { BundleSource } from './attest/bundle-source.ts';
 import type { AgentConfig } from './config.ts';
-import { type AgentCore, startCore } from './core.ts';
+import { type AgentCore, type AgentCoreOptions, startCore } from './core.ts';
 import { agentHealth } from './endpoint/agent-health.ts';
-import { servePublicEndpoint } from './endpoint/public-endpoint.ts';
+import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
+import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
 import { createWorkloadAttestation } from './endpoint/workload-attestation.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
-import { openAgentData } from './storage/agent-data-file.ts';
+import { type AgentDataFile, openAgentData } from './storage/agent-data-file.ts';
 import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
 import type { WorkloadApiDeps } from './workload-api/deps.ts';
 import { workloadApi } from './workload-api/service.ts';
@@ -43,44 +44,57 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
   if (config.unsupported.length > 0) {
     throw new Fault('unimplemented', config.unsupported.join('\n'));
   }
-  if (hasPublicEndpoint(config)) checkSocketPath(config.socketPath);
+  if (hasPublicEndpoint(config)) {
+    // Before anything is done that cannot be undone: a join token is good for one agent.
+    checkSocketPath(config.socketPath);
+    await checkSocketFree(config.socketPath);
+  }
+  if (config.adminSocketPath !== undefined) {
+    env.log.warn('admin_socket_path is not supported yet: there is no admin socket');
+  }
   env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
   const storage = await openAgentData(config.dataDir);
   const plugins = await loadAgentPlugins(config, env, opened);
-  const core = opened.use(
-    await startCore(
-      {
-        ...config,
-        ...plugins,
-        serverHost: config.serverAddress,
-        bundleSource: bundleSourceOf(config),
-        storage,
-        workloadX509SvidKeyType: config.workloadKeyType,
-        syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,
-        jwtSvidCacheHitTimeoutMilliseconds: config.jwtSvidCacheHitTimeoutSeconds * 1000,
-        version: SPIRE_VERSION,
-        clock: env.clock,
-        random: env.random,
-        environment: env.environment,
-        log: env.log,
-      },
-      env.signal,
-    ),
-  );
+  const health = opened.use(watchHealth({ ...env, settings: config.healthChecks }));
+  const core = opened.use(await startCore(coreOptions(config, env, plugins, storage), env.signal));
   const { failed, stop } = keepRunning(core);
   opened.defer(stop);
   if (hasPublicEndpoint(config)) {
-    opened.use(await servePublicEndpoint(publicEndpoint(config, env, core, plugins)));
+    const { options, test } = publicEndpoint(config, env, core, plugins);
+    opened.use(await servePublicEndpoint(options));
+    health.started(test);
   } else {
     env.log.info('Skipping agent APIs because public endpoint is disabled', {
       apis: 'Workload and SDS APIs',
     });
+    health.started(async () => {});
   }
   env.signal.throwIfAborted();
   const running = opened.move();
   return { failed, [Symbol.asyncDispose]: () => running.disposeAsync() };
 }
+
+const coreOptions = (
+  config: AgentConfig,
+  env: AgentEnv,
+  plugins: AgentPlugins,
+  storage: AgentDataFile,
+): AgentCoreOptions => ({
+  ...config,
+  ...plugins,
+  serverHost: config.serverAddress,
+  bundleSource: bundleSourceOf(config),
+  storage,
+  workloadX509SvidKeyType: config.workloadKeyType,
+  syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,
+  jwtSvidCacheHitTimeoutMilliseconds: config.jwtSvidCacheHitTimeoutSeconds * 1000,
+  version: SPIRE_VERSION,
+  clock: env.clock,
+  random: env.random,
+  environment: env.environment,
+  log: env.log,
+});
 
 const hasPublicEndpoint = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): boolean =>
   workloadApiEnabled || sdsApiEnabled;
@@ -123,11 +137,15 @@ function publicEndpoint(
     ...(config.workloadApiEnabled ? [workloadApi(api)] : []),
     agentHealth({ calls, workloadApi: config.workloadApiEnabled ? api : undefined, log }),
   ];
-  return {
+  const options: PublicEndpointOptions = {
     socketPath: config.socketPath,
     services: [...offered, ...reflectionServices<WorkloadCall>(offered.map(({ desc }) => desc))],
     calls,
     log,
     apis: config.workloadApiEnabled ? 'Workload API' : 'none but health',
   };
+  const test = async () => {
+    if (config.workloadApiEnabled) await testWorkloadApi(calls, api);
+  };
+  return { options, test };
 }

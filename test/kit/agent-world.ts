@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCore, type AgentCoreOptions, startCore } from '../../src/agent/core.ts';
 import { openAgentData } from '../../src/agent/storage/agent-data-file.ts';
+import type { Clock } from '../../src/base/clock.ts';
 import { writePem } from '../../src/crypto/pem.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAgentAttestor } from '../../src/plugins/node-attestor/join-token/agent.ts';
@@ -58,9 +59,10 @@ export class AgentWorld implements AsyncDisposable {
     this.directory = directory;
   }
 
-  static async create(): Promise<AgentWorld> {
+  /** The server's certificates are of the time of `clock`, by default the world's own. */
+  static async create(more: { readonly clock?: Pick<Clock, 'now'> } = {}): Promise<AgentWorld> {
     const clock = new VirtualClock();
-    const server = await FakeServer.start({ clock, trustDomain: fakeTrustDomain });
+    const server = await FakeServer.start({ clock, trustDomain: fakeTrustDomain, ...more });
     const directory = await mkdtemp(join(tmpdir(), 'agent-'));
     await writeFile(
       join(directory, 'bundle.pem'),

@@ -1,10 +1,11 @@
 import { kindOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import { healthService } from '../../rpc/health.ts';
-import { type BoundService } from '../../rpc/service.ts';
-import { type CallDeps, type WorkloadCall, workloadCall } from '../workload-api/call.ts';
+import type { BoundService } from '../../rpc/service.ts';
+import type { CallDeps, WorkloadCall } from '../workload-api/call.ts';
 import type { WorkloadApiDeps } from '../workload-api/deps.ts';
 import { fetchX509Svid } from '../workload-api/fetch-x509-svid.ts';
+import { firstAnswer, ownCall } from './own-call.ts';
 
 export type AgentHealthDeps = {
   readonly calls: CallDeps;
@@ -21,20 +22,12 @@ export const agentHealth = ({
 }: AgentHealthDeps): BoundService<WorkloadCall> =>
   healthService(async ({ signal }) => {
     if (workloadApi === undefined) return true;
-    const own = workloadCall(calls, {
-      method: '/SpiffeWorkloadAPI/FetchX509SVID',
-      signal,
-      peer: { pid: calls.ownPid, checkAlive: () => Promise.resolve() },
-    });
-    const answers = fetchX509Svid(workloadApi, own);
     try {
-      await answers.next();
+      await firstAnswer(fetchX509Svid(workloadApi, ownCall(calls, 'FetchX509SVID', signal)));
       return true;
     } catch (error) {
       if (kindOf(error) === 'denied') return true;
       log.warn('Health check failed', { error: error as Error });
       return false;
-    } finally {
-      await answers.return(undefined);
     }
   });

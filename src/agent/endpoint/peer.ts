@@ -2,6 +2,7 @@ import { readFile, stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { Fault, wrapFault } from '../../base/fault.ts';
 import {
+  type PeerCredentials,
   type ProcessHandle,
   peerCredentials,
   peerProcessHandle,
@@ -17,16 +18,17 @@ export interface Peer extends Disposable {
 }
 
 /** Throws if the kernel does not say who it is, or the process has gone already (`reference/agent.md` §4.2). */
-export async function watchPeer(socket: Socket): Promise<Peer> {
-  const { pid, uid, gid } = peerCredentials(socket);
-  const handle = peerProcessHandle(socket);
-  try {
-    const startTime = handle === undefined ? await processStartTime(pid) : undefined;
-    return new WatchedPeer({ pid, uid, gid }, startTime, handle);
-  } catch (error) {
-    handle?.[Symbol.dispose]();
-    throw error;
-  }
+export const watchPeer = (socket: Socket): Promise<Peer> =>
+  bindPeer(peerCredentials(socket), peerProcessHandle(socket));
+
+/** Takes the handle over. Where there is none, the time at which the process started tells it from its successors. */
+export async function bindPeer(
+  credentials: PeerCredentials,
+  handle: ProcessHandle | undefined,
+  startTimeOfProcess = processStartTime,
+): Promise<Peer> {
+  const startTime = handle === undefined ? await startTimeOfProcess(credentials.pid) : undefined;
+  return new WatchedPeer(credentials, startTime, handle);
 }
 
 class WatchedPeer implements Peer {
@@ -39,7 +41,7 @@ class WatchedPeer implements Peer {
   #isWatched = true;
 
   constructor(
-    { pid, uid, gid }: { pid: number; uid: number; gid: number },
+    { pid, uid, gid }: PeerCredentials,
     startTime: string | undefined,
     handle: ProcessHandle | undefined,
   ) {

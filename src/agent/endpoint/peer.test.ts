@@ -1,0 +1,117 @@
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { describe, test } from 'node:test';
+import { peerProcessHandle } from '../../rpc/peer-credentials.ts';
+import { bindPeer, processStartTime, startTimeOf, watchPeer } from './peer.ts';
+
+/** A listening Unix socket, and what connects to it. */
+async function listen() {
+  const directory = await mkdtemp(join(tmpdir(), 'peer-'));
+  const path = join(directory, 'peer.sock');
+  const server = createServer();
+  server.listen(path);
+  await once(server, 'listening');
+  return {
+    path,
+    accepted: async () => ((await once(server, 'connection')) as [Socket])[0],
+    async [Symbol.asyncDispose]() {
+      server.close();
+      await rm(directory, { recursive: true });
+    },
+  };
+}
+
+const me = { pid: process.pid, uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 };
+
+test('a peer is the process that connected, and it is alive', async () => {
+  await using place = await listen();
+  const accepted = place.accepted();
+  const client = connect(place.path);
+  const socket = await accepted;
+  const peer = await watchPeer(socket);
+  assert.deepEqual({ pid: peer.pid, uid: peer.uid, gid: peer.gid }, me);
+  await peer.checkAlive();
+  peer[Symbol.dispose]();
+  await assert.rejects(peer.checkAlive(), {
+    kind: 'unauthenticated',
+    message: 'caller is no longer being watched',
+  });
+  client.destroy();
+  socket.destroy();
+});
+
+describe('a process that has ended is no longer alive', () => {
+  for (const way of ['by its handle', 'by its start time'] as const) {
+    test(way, async (t) => {
+      await using place = await listen();
+      const accepted = place.accepted();
+      const script = `require('net').connect(${JSON.stringify(place.path)}); setInterval(() => {}, 1e6)`;
+      const child = spawn(process.execPath, ['-e', script], { stdio: 'ignore' });
+      const socket = await accepted;
+      const handle = way === 'by its handle' ? peerProcessHandle(socket) : undefined;
+      if (way === 'by its handle' && handle === undefined) {
+        t.skip('this kernel has no handles of peers');
+      } else {
+        const { uid, gid } = me;
+        const peer = await bindPeer({ pid: child.pid ?? 0, uid, gid }, handle);
+        await peer.checkAlive();
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+        await assert.rejects(peer.checkAlive(), {
+          kind: 'unauthenticated',
+          message: /^caller exit suspected due to /,
+        });
+        peer[Symbol.dispose]();
+      }
+      child.kill('SIGKILL');
+      socket.destroy();
+    });
+  }
+});
+
+describe('a number that went to another process', () => {
+  const others: readonly [why: string, was: Partial<typeof me>, message: RegExp][] = [
+    ['of another user', { uid: me.uid + 1 }, /process uid \d+ does not match original caller \d+$/],
+    [
+      'of another group',
+      { gid: me.gid + 1 },
+      /process gid \d+ does not match original caller \d+$/,
+    ],
+  ];
+  for (const [why, was, message] of others) {
+    test(why, async () => {
+      using peer = await bindPeer({ ...me, ...was }, undefined);
+      await assert.rejects(peer.checkAlive(), { kind: 'unauthenticated', message });
+    });
+  }
+
+  test('that started at another time', async () => {
+    using peer = await bindPeer(me, undefined, async () => '1');
+    const message = `new process detected: process starttime ${await processStartTime(process.pid)} does not match original caller 1`;
+    await assert.rejects(peer.checkAlive(), { message });
+  });
+});
+
+describe('proc_pid_stat(5)', () => {
+  const fields = Array.from({ length: 49 }, (_, index) => String(index + 4)).join(' ');
+  const cases: readonly [name: string, text: string][] = [
+    ['a plain name', `42 (node) S ${fields}\n`],
+    ['a name with spaces and parentheses', `42 (a) S (b) x) S ${fields}\n`],
+    ['a name like a line', `42 ((1 2 3 4) R 1) S ${fields}\n`],
+  ];
+  for (const [name, text] of cases) {
+    test(`the start time after ${name}`, () => {
+      assert.equal(startTimeOf(text), '22');
+    });
+  }
+  for (const text of ['', '42 (node) S 1 2 3', '42']) {
+    test(`refuses ${JSON.stringify(text)}`, () => {
+      assert.throws(() => startTimeOf(text), { message: 'cannot parse process status' });
+    });
+  }
+});

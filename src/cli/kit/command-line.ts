@@ -4,6 +4,8 @@ export type CommandLine = {
   readonly help: boolean;
   /** The version was asked for, before the command's name. */
   readonly version: boolean;
+  /** The flag that asks to set up the shell, or to undo that. */
+  readonly autocomplete: string | undefined;
   /** Flags stand before the command's name. */
   readonly leadingFlags: boolean;
   /** A known name, or the first word if none is known; undefined if there is no word. */
@@ -13,6 +15,7 @@ export type CommandLine = {
 };
 
 const HELP = new Set(['-h', '-help', '--help']);
+const AUTOCOMPLETE = /^--?autocomplete-(?:un)?install$/;
 const VERSION = new Set(['-v', '-version', '--version']);
 
 export function readCommandLine(args: readonly string[], names: ReadonlySet<string>): CommandLine {
@@ -22,17 +25,23 @@ export function readCommandLine(args: readonly string[], names: ReadonlySet<stri
   const leading = first === -1 ? scanned : scanned.slice(0, first);
   const version = leading.some((argument) => VERSION.has(argument));
   const leadingFlags = leading.some(
-    (argument) => argument !== '' && !HELP.has(argument) && !VERSION.has(argument),
+    (argument) =>
+      argument !== '' &&
+      !HELP.has(argument) &&
+      !VERSION.has(argument) &&
+      !AUTOCOMPLETE.test(argument),
   );
+  const autocomplete = scanned.find((argument) => AUTOCOMPLETE.test(argument));
   // A first word with a space in it ends the scan: nothing is called so, and no help is meant.
   if (first === -1 || scanned[first]?.includes(' ')) {
     const help = leading.some((argument) => HELP.has(argument));
-    return { help, version, leadingFlags, name: undefined, rest: [] };
+    return { help, version, autocomplete, leadingFlags, name: undefined, rest: [] };
   }
   const name = findName(wordsFrom(args.slice(first)), names);
   return {
     help: scanned.some((argument) => HELP.has(argument)),
     version,
+    autocomplete,
     leadingFlags,
     name,
     rest: args.slice(first + name.split(' ').length),

@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, test } from 'node:test';
+import fc from 'fast-check';
 import { localTime } from './local-time.ts';
 import { readZoneFile } from './zone-file.ts';
 
@@ -79,5 +80,14 @@ test('this machine has a zone', async () => {
   assert.match(
     (await localTime(process.env['TZ']))(MARCH),
     /^2026-0[23]-\d\d \d\d:\d\d:00 [+-]\d{4} \S+$/,
+  );
+});
+
+test('no bytes make the reader of zone files fail in any other way', () => {
+  const head = Buffer.from('TZif2');
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+      readZoneFile(Buffer.concat([head, bytes]))?.abbreviation(0n, 0);
+    }),
   );
 });

@@ -99,6 +99,11 @@ const rows: readonly [args: string[], code: number, stderr: string, stdout?: str
   [['logger', 'get'], 1, 'Error: prog logger get is not supported yet\n'],
   [['logger', 'get', '-h'], 1, 'Error: prog logger get is not supported yet\n'],
   [['logger'], 1, 'Error: prog logger is not supported yet\n'],
+  [
+    ['-autocomplete-install'],
+    1,
+    'Error: -autocomplete-install is not supported yet; "complete -C prog prog" in your shell\'s start-up file does the same\n',
+  ],
   [['entry', 'gone'], 1, 'Error: prog entry gone is not supported yet\n'],
 ];
 for (const [args, code, stderr, stdout = ''] of rows) {
@@ -106,3 +111,9 @@ for (const [args, code, stderr, stdout = ''] of rows) {
     assert.deepEqual(await run(...args), { code, stdout, stderr, dialled: [] });
   });
 }
+
+test('answers the shell that completes a command line', async () => {
+  const { env, outcome } = fakeEnv([], { variables: { COMP_LINE: 'prog entry ' } });
+  const { code, stdout } = outcome(await runProgram(program, env));
+  assert.deepEqual({ code, stdout }, { code: 0, stdout: 'create\nshow\n' });
+});

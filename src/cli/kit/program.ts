@@ -1,6 +1,7 @@
 import type { Command } from './command.ts';
-import { readCommandLine } from './command-line.ts';
+import { type CommandLine, readCommandLine } from './command-line.ts';
 import { compareBytewise } from './compare-bytewise.ts';
+import { completions } from './completion.ts';
 import type { Env } from './env.ts';
 import { usageBlock } from './usage.ts';
 
@@ -21,38 +22,54 @@ const EXIT_UNKNOWN_COMMAND = 127;
 
 /** Runs what the arguments ask for; the result is the exit code. */
 export async function runProgram(program: Program, env: Env): Promise<number> {
+  const typed = env.variables['COMP_LINE'] ?? '';
+  if (typed !== '') {
+    const words = completions(typed, Object.keys(program.commands));
+    env.stdout.write(words.map((word) => `${word}\n`).join(''));
+    return 0;
+  }
   const known = new Set(Object.keys(program.commands).flatMap(withParents));
   const missing = new Set(program.missing.flatMap(withParents));
   const line = readCommandLine(env.args, new Set([...known, ...missing]));
+  const answer = answerWithoutCommand(program, line, known, missing);
+  if ('name' in answer) return await callCommand(program, answer.name, line, env);
+  env.stderr.write(answer.text);
+  return answer.code;
+}
+
+/** What can be said before any command is loaded; else the name of the command, or of a parent of commands. */
+function answerWithoutCommand(
+  program: Program,
+  { version, autocomplete, help, name }: CommandLine,
+  known: ReadonlySet<string>,
+  missing: ReadonlySet<string>,
+): { readonly code: number; readonly text: string } | { readonly name: string } {
+  if (version) return { code: 0, text: `${program.version}\n` };
+  if (help && name === undefined) return { code: 0, text: programHelp(program) };
+  if (autocomplete !== undefined) return { code: 1, text: noSetUp(program.name, autocomplete) };
+  if (name !== undefined && known.has(name)) return { name };
+  return name !== undefined && missing.has(name)
+    ? { code: 1, text: `Error: ${program.name} ${name} is not supported yet\n` }
+    : { code: EXIT_UNKNOWN_COMMAND, text: programHelp(program) };
+}
+
+const noSetUp = (program: string, flag: string): string =>
+  `Error: ${flag} is not supported yet; "complete -C ${program} ${program}" in your shell's start-up file does the same\n`;
+
+async function callCommand(
+  program: Program,
+  name: string,
+  { help, leadingFlags, rest }: CommandLine,
+  env: Env,
+): Promise<number> {
   const tell = (text: string): void => {
     env.stderr.write(text);
   };
-  if (line.version) {
-    tell(`${program.version}\n`);
-    return 0;
-  }
-  const name = line.name;
-  if (name === undefined || !(known.has(name) || missing.has(name))) {
-    tell(programHelp(program));
-    return line.help && name === undefined ? 0 : EXIT_UNKNOWN_COMMAND;
-  }
-  if (!known.has(name)) {
-    tell(`Error: ${program.name} ${name} is not supported yet\n`);
-    return 1;
-  }
-  if (line.help) {
-    await commandHelp(program, name, tell);
-    return 0;
-  }
-  if (line.leadingFlags) {
-    tell(LEADING_FLAGS);
-    await commandHelp(program, name, tell);
-    return 1;
-  }
   const row = program.commands[name];
-  if (row !== undefined) return (await row.load()).run(line.rest, env);
+  if (row !== undefined && !help && !leadingFlags) return (await row.load()).run(rest, env);
+  if (leadingFlags && !help) tell(LEADING_FLAGS);
   await commandHelp(program, name, tell);
-  return 1;
+  return help ? 0 : 1;
 }
 
 const LEADING_FLAGS =

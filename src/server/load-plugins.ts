@@ -45,12 +45,13 @@ export async function loadServerPlugins(
     env: (log: Log) => Env,
   ): Promise<ReadonlyMap<string, Contract>> => {
     const loaded = new Map<string, Contract>();
-    for (const section of plugins.filter(({ type }) => type === kind)) {
+    const sections = plugins.filter(({ type }) => type === kind);
+    for (const section of sections) {
       const declaration = await withData(section);
       const plugin = await loadPlugin({ kind, builtIns, log, env }, declaration);
       loaded.set(section.name, opened.use(plugin));
     }
-    checkCount(kind, loaded.size);
+    checkCount(kind, sections.length);
     return loaded;
   };
 

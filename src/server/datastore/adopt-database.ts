@@ -1,6 +1,7 @@
-import { sql } from 'kysely';
+import { CompiledQuery, sql } from 'kysely';
 import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import { batch } from './batch.ts';
 import { areCompatible, isNewer, parseCodeVersion } from './code-version.ts';
 import { type Database, SCHEMA_VERSION } from './schema.ts';
 import { sqliteTables } from './sqlite-tables.ts';
@@ -46,16 +47,15 @@ export async function createTables(
   { codeVersion, now }: { codeVersion: string; now: string },
 ): Promise<void> {
   await db.transaction().execute(async (tx) => {
-    for (const statement of sqliteTables) await sql.raw(statement).execute(tx);
-    await tx
-      .insertInto('migrations')
-      .values({
+    await batch(tx, [
+      ...sqliteTables.map((statement) => ({ compile: () => CompiledQuery.raw(statement) })),
+      tx.insertInto('migrations').values({
         created_at: now,
         updated_at: now,
         version: SCHEMA_VERSION,
         code_version: codeVersion,
-      })
-      .execute();
+      }),
+    ]);
   });
 }
 

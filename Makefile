@@ -20,7 +20,7 @@ node_modules/.installed: package.json package-lock.json
 	@tools/install
 	@touch $@
 
-dist/.built: node_modules/.installed $(shell find src -name '*.ts' ! -name '*.test.ts' ! -name '*.suite.ts' 2>/dev/null) tools/build.ts bin/launch.sh package.json
+dist/.built: node_modules/.installed $(shell find src -name '*.ts' ! -name '*.test.ts' ! -name '*.suite.ts' 2>/dev/null) tools/build.ts bin/launch.sh bin/heap-flag.sh package.json
 	@$(node) tools/build.ts
 
 build: dist/.built

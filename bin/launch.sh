@@ -1,16 +1,9 @@
-# Runs one program's bundle with the pinned Node. Sourced by the launchers beside it, which set $program.
+# Runs one program's bundle with the pinned Node. Sourced by the launchers beside it, which set $program, $flags and $self_dir.
 # shellcheck shell=sh
 
-# Follows symbolic links to the folder that holds this checkout or installation.
-self=$0
-while [ -L "$self" ]; do
-  target=$(readlink "$self")
-  case $target in
-    /*) self=$target ;;
-    *) self=${self%/*}/$target ;;
-  esac
-done
-root=$(cd "${self%/*}/.." && pwd -P) || exit 1
+# shellcheck source=bin/heap-flag.sh
+. "$self_dir/heap-flag.sh"
+root=$(cd "$self_dir/.." && pwd -P) || exit 1
 
 refuse() {
   echo "$program: $1" >&2
@@ -20,7 +13,9 @@ refuse() {
 built=$root/dist/.built
 [ -e "$built" ] || refuse "not built yet; run 'make build' in $root"
 if [ -d "$root/src" ]; then
-  newer=$(find "$root/src" "$root/package.json" -newer "$built" ! -name '*.test.ts' ! -name '*.suite.ts' -print -quit)
+  # Files only: a folder also changes when a test is added to it, which is no reason to build.
+  newer=$(find "$root/src" "$root/package.json" "$root/tools/build.ts" \
+    -type f -newer "$built" ! -name '*.test.ts' ! -name '*.suite.ts' -print -quit)
   [ -z "$newer" ] || refuse "dist is older than ${newer#"$root"/}; run 'make build' in $root"
 fi
 
@@ -32,15 +27,8 @@ for node in "$root"/node_modules/node-*/bin/node; do
     refuse "Node.js $("$node" --version) is too old; version 24.12 or later is needed"
 done
 
-# Node aborts at its heap limit, so in a container that limit follows the container's.
 heap=
-if [ -r /sys/fs/cgroup/memory.max ]; then
-  read -r limit </sys/fs/cgroup/memory.max
-  case $limit in
-    *[!0-9]* | '') ;;
-    *) heap=--max-old-space-size=$((limit / 1048576 * 3 / 4)) ;;
-  esac
-fi
+if [ -r /proc/self/cgroup ]; then heap=$(heap_flag /proc/self/cgroup /sys/fs/cgroup); fi
 
 export NODE_COMPILE_CACHE="$root/dist/.compile-cache" NODE_COMPILE_CACHE_PORTABLE=1
 # shellcheck disable=SC2086 # $flags and $heap are lists

@@ -4,14 +4,17 @@ import { RowList } from './row-list.ts';
 /** Rows by one of their properties; a row may have many keys, each of which has its rows in order. */
 export class RowIndex<T> {
   readonly #keysOf: (value: T) => Iterable<string>;
-  readonly #lists = new Map<string, RowList<T>>();
+  /** Most keys have one row, which then stands for its list: of a hundred thousand lists the memory counts. */
+  readonly #lists = new Map<string, Row<T> | RowList<T>>();
 
   constructor(keysOf: (value: T) => Iterable<string>) {
     this.#keysOf = keysOf;
   }
 
   get(key: string): readonly Row<T>[] {
-    return this.#lists.get(key)?.snapshot() ?? [];
+    const list = this.#lists.get(key);
+    if (list === undefined) return [];
+    return list instanceof RowList ? list.snapshot() : [list];
   }
 
   has(key: string): boolean {
@@ -21,22 +24,22 @@ export class RowIndex<T> {
   put(row: Row<T>): void {
     for (const key of this.#keysOf(row.value)) {
       const list = this.#lists.get(key);
-      if (list === undefined) this.#lists.set(key, listOf(row));
-      else list.put(row);
+      if (list instanceof RowList) list.put(row);
+      else if (list === undefined || list.rowId === row.rowId) this.#lists.set(key, row);
+      else this.#lists.set(key, RowList.of(list, row));
     }
   }
 
   remove(row: Row<T>): void {
     for (const key of this.#keysOf(row.value)) {
       const list = this.#lists.get(key);
-      list?.remove(row.rowId);
-      if (list?.size === 0) this.#lists.delete(key);
+      if (!(list instanceof RowList)) {
+        if (list?.rowId === row.rowId) this.#lists.delete(key);
+        continue;
+      }
+      list.remove(row.rowId);
+      const [last] = list.size === 1 ? list.snapshot() : [];
+      if (last !== undefined) this.#lists.set(key, last);
     }
   }
-}
-
-function listOf<T>(row: Row<T>): RowList<T> {
-  const list = new RowList<T>();
-  list.put(row);
-  return list;
 }

@@ -6,6 +6,12 @@ export class RowList<T> {
   #rows: Row<T>[] = [];
   #handedOut = false;
 
+  static of<T>(...rows: readonly Row<T>[]): RowList<T> {
+    const list = new RowList<T>();
+    for (const row of rows) list.put(row);
+    return list;
+  }
+
   get size(): number {
     return this.#rows.length;
   }

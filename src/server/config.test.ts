@@ -585,6 +585,10 @@ const unsupportedPlugins: readonly (readonly [string, readonly string[]])[] = [
   ['KeyManager "memory" {}', ['expecting a DataStore plugin']],
   ['DataStore "sql" {}', ['datastore-sql: database_type must be set']],
   [
+    'DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "x" log_sql = true } }',
+    ['DataStore "sql" with log_sql is not supported yet'],
+  ],
+  [
     'DataStore "sql" { plugin_data { database_type = "sqlite3" } }',
     ['datastore-sql: connection_string must be set'],
   ],

@@ -64,6 +64,7 @@ export type NodePruning = {
 export type DatastoreSettings = {
   readonly databaseType: string;
   readonly connectionString: string;
+  /** Of no effect where databases are never migrated: an older one is refused either way. */
   readonly disableMigration: boolean;
   readonly logSql: boolean;
   /** What SPIRE says of its data when it opens the database, in its words; told by `validate` and `run`. */

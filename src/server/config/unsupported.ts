@@ -45,7 +45,9 @@ export function findUnsupported(
 function unsupportedDatastore(datastore: DatastoreSettings | undefined): readonly string[] {
   if (datastore === undefined) return ['expecting a DataStore plugin'];
   if (datastore.complaints.length > 0) return datastore.complaints;
-  if (datastore.databaseType === 'sqlite3') return [];
+  if (datastore.databaseType === 'sqlite3') {
+    return datastore.logSql ? ['DataStore "sql" with log_sql is not supported yet'] : [];
+  }
   return [
     `DataStore "sql" with database_type ${goQuote(datastore.databaseType)} is not supported yet`,
   ];

@@ -162,15 +162,17 @@ const refused: readonly [what: string, sql: string, kind: string, message: RegEx
   ],
 ];
 for (const [what, sql, kind, message] of refused) {
-  test(`a database ${what} is refused and left as it is`, async (t) => {
-    const folder = await temporaryFolder(t);
-    const file = await copyOfFixture(folder);
-    change(file, `pragma journal_mode = delete; ${sql}`);
-    const before = await readFile(file);
-    await assert.rejects(openTestDatastore(t, file), { kind, message });
-    assert.ok(before.equals(await readFile(file)));
-    assert.deepEqual(await readdir(folder), ['datastore.sqlite3']);
-  });
+  for (const journal of ['wal', 'delete']) {
+    test(`a database ${what} (${journal}) is refused and left as it is`, async (t) => {
+      const folder = await temporaryFolder(t);
+      const file = await copyOfFixture(folder);
+      change(file, `pragma journal_mode = ${journal}; ${sql}`);
+      const before = await readFile(file);
+      await assert.rejects(openTestDatastore(t, file), { kind, message });
+      assert.ok(before.equals(await readFile(file)));
+      assert.deepEqual(await readdir(folder), ['datastore.sqlite3']);
+    });
+  }
 }
 
 test("another program's database is refused and left as it is", async (t) => {

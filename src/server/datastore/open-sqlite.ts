@@ -44,6 +44,7 @@ export async function openSqliteDatastore(options: SqliteDatastoreOptions): Prom
     version: process.versions.sqlite,
     read_only: false,
   });
+  log.info('Configured DataStore', { reconfigurable: false });
   const running = opened.move();
   return {
     entries: createEntryStore({ ...deps, newId: randomUUID }),

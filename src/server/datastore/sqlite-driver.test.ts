@@ -15,7 +15,7 @@ import { batch } from './batch.ts';
 import { sqlite } from './dialect.ts';
 import { createEntryStore } from './entry-store.ts';
 import type { Schema } from './schema.ts';
-import { sqliteDialect } from './sqlite-driver.ts';
+import { MAX_WAITING, sqliteDialect } from './sqlite-driver.ts';
 import { SqliteThread } from './sqlite-thread.ts';
 
 type Notes = { notes: { id: number; text: string | null } };
@@ -26,6 +26,8 @@ async function start(t: TestContext) {
   const thread = await SqliteThread.open({ uri: `file:${file}`, busyTimeoutMilliseconds: 50 });
   t.after(() => thread[Symbol.asyncDispose]());
   const db = new Kysely<Notes>({ dialect: sqliteDialect(thread, 'immediate') });
+  await sql`pragma journal_mode = wal`.execute(db);
+  await sql`pragma synchronous = normal`.execute(db);
   await sql`create table notes (id integer primary key, text text unique)`.execute(db);
   return { file, thread, db };
 }
@@ -128,6 +130,42 @@ test('transactions take turns, and single statements see none half done', async 
   const count = async () => counts.push((await ids(db)).length);
   await Promise.all([pair(10), count(), pair(20), count(), pair(30), count()]);
   assert.deepEqual(counts, [2, 4, 6]);
+});
+
+test('a transaction that cannot be committed leaves nothing, and lets the next one in', async (t) => {
+  const { db } = await start(t);
+  await sql`create table parts (note integer references notes (id) deferrable initially deferred)`.execute(
+    db,
+  );
+  const failing = db.transaction().execute(async (tx) => {
+    await insert(tx, 1);
+    await sql`insert into parts (note) values (99)`.execute(tx);
+  });
+  await assert.rejects(failing, {
+    kind: 'already-exists', // as every constraint
+    message: 'datastore-sql: FOREIGN KEY constraint failed',
+  });
+  assert.deepEqual(await ids(db), []);
+  await db.transaction().execute((tx) => insert(tx, 2));
+  assert.deepEqual(await ids(db), [2]);
+});
+
+test('when too many wait for their turn, more are refused, and those that wait are served', async (t) => {
+  const { db } = await start(t);
+  const outcomes = await Promise.allSettled(
+    Array.from({ length: MAX_WAITING + 5 }, (_, id) =>
+      db.transaction().execute((tx) => insert(tx, id)),
+    ),
+  );
+  const refused = outcomes.flatMap((outcome) =>
+    outcome.status === 'rejected' ? [String(outcome.reason)] : [],
+  );
+  const text = 'Fault: datastore-sql: too many callers wait for the database';
+  assert.deepEqual(
+    refused,
+    Array.from({ length: 5 }, () => text),
+  );
+  assert.equal((await ids(db)).length, MAX_WAITING);
 });
 
 test('a statement of a transaction that the database has rolled back is not run alone', async (t) => {

@@ -132,6 +132,9 @@ class Connection implements DatabaseConnection {
   }
 }
 
+/** How many may wait for their turn, the one whose turn it is included: some seconds' work. */
+export const MAX_WAITING = 5_000;
+
 /** Whoever takes a turn waits until those before have ended theirs. */
 class Turns {
   #last: Promise<void> = Promise.resolve();
@@ -141,7 +144,11 @@ class Turns {
     return this.#count > 0;
   }
 
+  /** Throws 'exhausted' where too many wait already. */
   async take(): Promise<() => void> {
+    if (this.#count >= MAX_WAITING) {
+      throw new Fault('exhausted', 'datastore-sql: too many callers wait for the database');
+    }
     const before = this.#last;
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#last = promise;

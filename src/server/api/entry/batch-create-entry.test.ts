@@ -28,6 +28,15 @@ apiSuite('BatchCreateEntry', (world) => {
     return { call, results };
   };
 
+  test('answers with selectors and DNS names sorted, and keeps them as they were given', async () => {
+    const given = { selectors: [uid(2), uid(1)], dnsNames: ['b.test', 'a.test'] };
+    const { results } = await batch([entry({ id: 'sorted', spiffeId: id('/sorted'), ...given })]);
+    const [answer] = results.map((result) => result.entry);
+    assert.deepEqual(answer?.selectors, [uid(1), uid(2)]);
+    assert.deepEqual(answer?.dnsNames, ['a.test', 'b.test']);
+    assert.deepEqual(world.deps.entries.get('sorted')?.dnsNames, ['b.test', 'a.test']);
+  });
+
   test('makes the entries, in the order of the request', async () => {
     const { results, call } = await batch([
       entry({ id: 'first', spiffeId: id('/first') }),

@@ -1,5 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { okStatus } from '../../../rpc/status.ts';
+import type { Entry as DomainEntry } from '../../../spiffe/entry.ts';
+import { compareSelectors } from '../../../spiffe/selector.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { entryFromProto, entryToProto } from '../../../wire/entry.ts';
 import type {
@@ -35,8 +37,16 @@ export async function batchCreateEntry(
     const status = created
       ? okStatus
       : item.refused(new PlainFault('already-exists', 'similar entry already exists'));
-    return { status, entry: entryToProto(entry, request.outputMask) };
+    const shown = created ? sortedAsAnswered(entry) : entry;
+    return { status, entry: entryToProto(shown, request.outputMask) };
   };
   const refused = (_: Entry, status: Result['status']): Result => ({ status });
   return { results: await answerEach(call, request.entries, { act: create, refused }) };
 }
+
+/** SPIRE answers a creation with its lists sorted; whoever reads the entry later gets them as they were given. */
+const sortedAsAnswered = (entry: DomainEntry): DomainEntry => ({
+  ...entry,
+  selectors: entry.selectors.toSorted(compareSelectors),
+  dnsNames: entry.dnsNames.toSorted(),
+});

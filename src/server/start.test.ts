@@ -259,7 +259,9 @@ test('probes are answered where they are configured', async (t) => {
     log: recordingLog(lines),
   });
   const serving = lines.find(({ message }) => message === 'Serving health checks');
-  const url = `http://${String(serving?.fields['address'])}`;
+  const address = serving?.fields['address'];
+  assert.ok(typeof address === 'string');
+  const url = `http://${address}`;
   const all = '{"catalog.datastore":{},"server":{},"server.ca":{},"server.ca.rotator":{}}\n';
   await eventually(
     async () => (await fetch(`${url}/ready`)).status === 200,

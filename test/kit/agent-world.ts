@@ -115,7 +115,7 @@ export class AgentWorld implements AsyncDisposable {
   /** The text of the error that came with the first such line; '' if there is none. */
   errorOf(message: string): string {
     const error = this.lines.find((line) => line.message === message)?.fields['error'];
-    return error instanceof Error ? error.message : String(error ?? '');
+    return error instanceof Error ? error.message : '';
   }
 
   /**

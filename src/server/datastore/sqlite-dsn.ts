@@ -13,8 +13,8 @@ export type SqliteDsn = {
 /**
  * Reads a `connection_string` as SPIRE's SQLite driver does (`reference/server.md` §3.1): a path or a `file:` URI,
  * whose query holds SQLite's own parameters (`mode`, `cache`…) and the driver's, which start with `_`. Foreign keys and
- * WAL are always asked for; `_synchronous` is NORMAL unless set, as in SPIRE: a commit survives the end of the process
- * at any moment, and FULL makes it survive a power cut too. Throws 'invalid'.
+ * WAL are always asked for. `_synchronous` is FULL unless set, where SPIRE has NORMAL: a ban or a spent token that was
+ * acknowledged must survive a power cut too, and it costs 0.2 ms a write. Throws 'invalid'.
  */
 export function parseSqliteDsn(connectionString: string): SqliteDsn {
   const { name, query } = split(connectionString);
@@ -123,7 +123,7 @@ const options: readonly Option[] = [
       '3': 'EXTRA',
       EXTRA: 'EXTRA',
     }),
-    preset: 'NORMAL',
+    preset: 'FULL',
   },
   { names: ['_writable_schema'], pragma: 'writable_schema', ...boolean },
   { names: ['_cache_size'], pragma: 'cache_size', ...integer },

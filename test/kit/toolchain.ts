@@ -20,3 +20,7 @@ function isOnPath(program: string): boolean {
     }
   });
 }
+
+/** The same for tests that start processes of other users. */
+export const notRoot: string | false =
+  process.getuid?.() === 0 ? false : 'only root can start processes of other users';

@@ -1,0 +1,64 @@
+import assert from 'node:assert/strict';
+import { buildCsr } from '../../src/crypto/csr.ts';
+import { generateKey } from '../../src/crypto/keys.ts';
+import { type Channel, dial } from '../../src/rpc/dial.ts';
+import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts';
+import { SVID } from '../../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
+import type { TrustDomainProcesses } from './trust-domain.ts';
+
+/** What a caller shows at the TLS port. */
+export type Identity = { readonly chain: readonly Uint8Array[]; readonly privateKey: Uint8Array };
+
+/** A caller on the private socket. */
+export const dialLocal = (domain: TrustDomainProcesses): Channel =>
+  dial({ address: `unix:${domain.serverSocket}` });
+
+/** A caller from the network. Who the server is does not matter to it. */
+export const dialNetwork = (domain: TrustDomainProcesses, identity?: Identity): Channel =>
+  dial({
+    address: `127.0.0.1:${domain.port}`,
+    tls: { identity: () => identity, verify: () => undefined },
+  });
+
+/** An X509-SVID of any ID of the trust domain, straight from the server. */
+export async function mintIdentity(domain: TrustDomainProcesses, id: string): Promise<Identity> {
+  using channel = dialLocal(domain);
+  const key = await generateKey('ec-p256');
+  const csr = await buildCsr({ uris: [id], dnsNames: [] }, key);
+  const { svid } = await channel.client(SVID).mintX509SVID({ csr, ttl: 3600 });
+  return { chain: svid?.certChain ?? [], privateKey: key.toPkcs8() };
+}
+
+export type AttestedIdentity = Identity & { readonly id: string };
+
+/** Attests as an agent does that has nothing but a token. */
+export async function attestWithToken(
+  domain: TrustDomainProcesses,
+  token: string,
+): Promise<AttestedIdentity> {
+  using channel = dialNetwork(domain);
+  const key = await generateKey('ec-p256');
+  const csr = await buildCsr({ uris: [], dnsNames: [] }, key);
+  const payload = Buffer.from(token);
+  const { promise: answered, resolve: close } = Promise.withResolvers<void>();
+  async function* requests() {
+    yield {
+      step: {
+        case: 'params' as const,
+        value: { data: { type: 'join_token', payload }, params: { csr } },
+      },
+    };
+    await answered;
+  }
+  try {
+    for await (const { step } of channel.client(Agent).attestAgent(requests())) {
+      assert.equal(step.case, 'result');
+      const { svid } = step.value;
+      const id = domain.id(svid?.id?.path ?? '');
+      return { id, chain: svid?.certChain ?? [], privateKey: key.toPkcs8() };
+    }
+  } finally {
+    close();
+  }
+  return assert.fail('the server answered nothing');
+}

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { after, before, describe, type TestContext, test } from 'node:test';
@@ -16,6 +16,8 @@ describe('go-spiffe', { skip: missing('go') }, () => {
   let client: string;
   before(async () => {
     folder = await mkdtemp(join(tmpdir(), 'go-spiffe-'));
+    // A stranger runs it too.
+    await chmod(folder, 0o755);
     client = join(folder, 'client');
     const built = await runProgram(['go', 'build', '-o', client, '.'], {
       cwd: join(import.meta.dirname, 'go-spiffe'),

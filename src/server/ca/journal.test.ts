@@ -70,6 +70,19 @@ test('a list holds ten entries; the oldest make room, but never the active one',
   );
 });
 
+test('authorities that were active when they ended make room like others', async () => {
+  const { store, journal } = await openJournal();
+  for (let index = 0; index < 12; index++) {
+    const authorityId = `k${index}`;
+    await journal.append('jwtKeys', entry(authorityId));
+    await journal.setStatus('jwtKeys', [{ authorityId, status: Status.ACTIVE }]);
+  }
+  assert.deepEqual(
+    stored(store).jwtKeys.map(({ authorityId }) => authorityId),
+    ['k2', 'k3', 'k4', 'k5', 'k6', 'k7', 'k8', 'k9', 'k10', 'k11'],
+  );
+});
+
 test('a write that fails is made good by the next, and insisted on by flush', async () => {
   const { store, journal } = await openJournal();
   store.beforeSave = () => {

@@ -139,12 +139,12 @@ export class Journal {
   }
 }
 
-/** The authority that signs must not be forgotten, however often its successor was prepared anew. */
+/**
+ * The authority that signs must not be forgotten, however often its successor was prepared anew. Older ones may still
+ * be called active: those that ended while no server ran.
+ */
 const oldestDispensable = (entries: readonly { readonly status: Status }[]): number =>
-  Math.max(
-    0,
-    entries.findIndex(({ status }) => status !== Status.ACTIVE),
-  );
+  entries.findLastIndex(({ status }) => status === Status.ACTIVE) === 0 ? 1 : 0;
 
 /** Throws 'internal' for what is no journal. */
 export function decodeEntries(data: Uint8Array): Entries {

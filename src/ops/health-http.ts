@@ -1,5 +1,6 @@
-import { createServer, type Server, type ServerResponse } from 'node:http';
+import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { nodeHttp } from '../base/node-http.ts';
 import type { HealthChecks, HealthReport } from './health-checks.ts';
 import type { HealthSettings } from './health-settings.ts';
 import type { Log } from './log.ts';
@@ -34,7 +35,7 @@ export async function serveHealth(options: HealthEndpointOptions): Promise<Healt
     [settings.livePath, () => checks.live()],
     [settings.readyPath, () => checks.ready()],
   ]);
-  const server = createServer(
+  const server = nodeHttp().createServer(
     { headersTimeout: HEADERS_TIMEOUT_MILLISECONDS, requestTimeout: HEADERS_TIMEOUT_MILLISECONDS },
     (request, response) => {
       const path = (request.url ?? '').split('?')[0] ?? '';

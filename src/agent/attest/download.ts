@@ -1,7 +1,8 @@
-import http from 'node:http';
-import https from 'node:https';
+import type http from 'node:http';
+import type https from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { Fault, wrapFault } from '../../base/fault.ts';
+import { nodeHttp, nodeHttps } from '../../base/node-http.ts';
 
 export type DownloadOptions = {
   readonly url: string;
@@ -60,8 +61,8 @@ async function get(url: string, options: DownloadOptions): Promise<http.Incoming
   if (!isSecure && unixSocket === undefined) {
     throw new Fault('invalid', `refusing to follow a redirect from https to ${url}`);
   }
-  const agent = isSecure ? secureAgent(options) : new http.Agent();
-  const request = (isSecure ? https : http).get(
+  const agent = isSecure ? secureAgent(options) : new (nodeHttp().Agent)();
+  const request = (isSecure ? nodeHttps() : nodeHttp()).get(
     url,
     { agent, signal, ...(unixSocket !== undefined && { socketPath: unixSocket }) },
     resolve,
@@ -74,7 +75,7 @@ async function get(url: string, options: DownloadOptions): Promise<http.Incoming
 }
 
 const secureAgent = ({ unixSocket, environment, authorities }: DownloadOptions): https.Agent =>
-  new https.Agent({
+  new (nodeHttps().Agent)({
     ca: [...(authorities ?? getCACertificates('system'))],
     ...(unixSocket === undefined && { proxyEnv: environment }),
   });

@@ -141,6 +141,7 @@ function publicEndpoint(
     socketPath: config.socketPath,
     services: [...offered, ...reflectionServices<WorkloadCall>(offered.map(({ desc }) => desc))],
     calls,
+    clock,
     log,
     apis: config.workloadApiEnabled ? 'Workload API' : 'none but health',
   };

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { test } from 'node:test';
 import { until } from '../../../test/kit/agent-world.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
+import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../ops/log.ts';
 import { dial } from '../../rpc/dial.ts';
 import { healthService } from '../../rpc/health.ts';
@@ -22,6 +23,7 @@ async function serve(maxConnectionsPerUser?: number) {
     socketPath,
     services: [healthService<WorkloadCall>(async () => true)],
     calls: { attest: async () => new Set(), ownPid: -1, log: silentLog },
+    clock: systemClock,
     log: recordingLog(lines),
     apis: 'none',
     ...(maxConnectionsPerUser !== undefined && { maxConnectionsPerUser }),

@@ -1,4 +1,5 @@
 import type { Server, Socket } from 'node:net';
+import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
 import { peerCredentials } from '../../rpc/peer-credentials.ts';
 import { createRpcServer, type RpcServer } from '../../rpc/serve.ts';
@@ -13,6 +14,7 @@ export type PublicEndpointOptions = {
   readonly socketPath: string;
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly calls: CallDeps;
+  readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
   /** How the log names what is served. */
   readonly apis: string;
@@ -29,14 +31,18 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
 export async function servePublicEndpoint(
   options: PublicEndpointOptions,
 ): Promise<AsyncDisposable> {
-  const { socketPath, services, calls, apis, log } = options;
+  const { socketPath, services, calls, apis, clock, log } = options;
   const rpc = createRpcServer<Peer, WorkloadCall>({
     services,
     intercept: workloadCalls(calls),
     log,
     maxReceiveBytes: MAX_REQUEST_BYTES,
   });
-  const limit = new ConnectionLimit(options.maxConnectionsPerUser ?? MAX_CONNECTIONS_PER_USER);
+  const limit = new ConnectionLimit(
+    options.maxConnectionsPerUser ?? MAX_CONNECTIONS_PER_USER,
+    clock,
+    log,
+  );
   const connections = new Set<Socket>();
   const server = await listenUnix(socketPath, {
     mode: SOCKET_MODE,
@@ -44,7 +50,7 @@ export async function servePublicEndpoint(
     onConnection: (socket) => {
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
-      accept(socket, { rpc, limit, log }).catch((error: unknown) => {
+      accept(socket, { rpc, limit }).catch((error: unknown) => {
         log.warn('Connection failed during accept', { error: error as Error });
         socket.destroy();
       });
@@ -65,15 +71,13 @@ export async function servePublicEndpoint(
 type AcceptDeps = {
   readonly rpc: RpcServer<Peer>;
   readonly limit: ConnectionLimit;
-  readonly log: Log;
 };
 
 /** Binds the connection to its process first; only then is anything read from it. */
-async function accept(socket: Socket, { rpc, limit, log }: AcceptDeps): Promise<void> {
+async function accept(socket: Socket, { rpc, limit }: AcceptDeps): Promise<void> {
   socket.on('error', () => {}); // 'close' follows
-  const { uid, pid } = peerCredentials(socket);
+  const { uid } = peerCredentials(socket);
   if (!limit.acquire(uid)) {
-    log.warn('Too many connections of one user; closing the newest', { uid, pid });
     socket.destroy();
     return;
   }
@@ -90,7 +94,9 @@ async function accept(socket: Socket, { rpc, limit, log }: AcceptDeps): Promise<
   }
   // HTTP/2 costs far more memory than a socket; whoever connects and says nothing shall not get it.
   socket.once('readable', () => {
-    rpc.inject(socket, peer);
+    // Readable is also what has ended.
+    if (socket.readableLength > 0) rpc.inject(socket, peer);
+    else socket.destroy();
   });
 }
 

@@ -66,6 +66,7 @@ async function serve(more: Partial<WorkloadApiDeps> = {}): Promise<Api> {
         ownPid: -1,
         log: silentLog,
       },
+      clock: world.clock,
       log: silentLog,
       apis: 'Workload API',
     }),

@@ -17,26 +17,12 @@ import { createClientVerifier } from '../../src/server/endpoints/verify-client.t
 import { selfSignedCaTemplate, workloadTemplate } from '../../src/spiffe/profiles.ts';
 import { callAs } from '../kit/api-caller.ts';
 import { type ApiWorld, apiSuite } from '../kit/api-world.ts';
+import { laterMethods } from './later-methods.ts';
 
 /** What SPIRE answers to an empty request, by method and caller. */
 const golden = JSON.parse(
   readFileSync(join(import.meta.dirname, 'authorization.json'), 'utf8'),
 ) as Record<string, Record<string, string>>;
-
-/** Methods that come with a later issue: those who may call them are told so. */
-const later = new Set(
-  [
-    'debug.v1.Debug/GetInfo',
-    'logger.v1.Logger/GetLogger',
-    'logger.v1.Logger/ResetLogLevel',
-    'logger.v1.Logger/SetLogLevel',
-    'svid.v1.SVID/BatchNewWITSVID',
-    'svid.v1.SVID/NewDownstreamX509CA',
-    ...Object.keys(golden)
-      .filter((method) => /\.(TrustDomain|LocalAuthority)\//.test(method))
-      .map((method) => method.replace('spire.api.server.', '')),
-  ].map((method) => `spire.api.server.${method}`),
-);
 
 const refusedAtHandshake = 'refused at the TLS handshake';
 
@@ -63,7 +49,7 @@ apiSuite('who may call what', (world) => {
         assert.ok(peer, `no such caller: ${caller}`);
         actual[caller] = await answerTo(world, peer, `/${method}`);
         wanted[caller] =
-          later.has(method) && isAllowed(answer)
+          laterMethods.has(method) && isAllowed(answer)
             ? `Unimplemented: /${method} is not available in this release`
             : answer;
       }

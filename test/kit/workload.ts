@@ -116,10 +116,10 @@ export class Watched<T> implements Disposable {
     return found ?? assert.fail();
   }
 
-  /** Until it has ended; answers why. */
-  async ended(): Promise<unknown> {
+  /** Until it has ended well. Rejects with what it ended with otherwise. */
+  async complete(): Promise<void> {
     await eventually(() => !this.isOpen, 'the end of the stream');
-    return this.failure;
+    if (this.failure !== undefined) throw this.failure;
   }
 
   [Symbol.dispose](): void {

@@ -316,6 +316,6 @@ agent {
 plugins {
   ${agentAttestor}
   KeyManager "disk" { plugin_data { directory = "${dataDirectory}" } }
-  WorkloadAttestor "unix" { plugin_data { discover_workload_path = true } }
+  WorkloadAttestor "unix" { plugin_data {} }
 }
 `;

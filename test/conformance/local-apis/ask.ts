@@ -29,15 +29,17 @@ export type Question = {
   readonly requests: readonly JsonValue[];
   /** Called once the first answer is there; what comes within a moment after it belongs to the outcome too. */
   readonly afterFirst?: (() => Promise<void>) | undefined;
+  /** A stream from which nothing comes for so long stays open. */
+  readonly quietMilliseconds?: number;
 };
 
-/** A stream from which nothing comes for so long stays open. */
 const QUIET_MILLISECONDS = 150;
 
 const services = [SpiffeWorkloadAPI, Health, ServerReflection, ServerReflectionAlpha];
 
 /** Makes one call below our own client, which would not send such headers, or to such methods. */
 export async function ask(address: string, question: Question): Promise<Outcome> {
+  const { quietMilliseconds = QUIET_MILLISECONDS } = question;
   const client = new Client(address, credentials.createInsecure());
   const metadata = new Metadata();
   for (const value of question.headers) metadata.add('workload.spiffe.io', value);
@@ -69,7 +71,7 @@ export async function ask(address: string, question: Question): Promise<Outcome>
   const quiet = async () => {
     while (
       end.status === undefined &&
-      (responses.length === 0 || performance.now() - heard < QUIET_MILLISECONDS)
+      (responses.length === 0 || performance.now() - heard < quietMilliseconds)
     ) {
       await pause(5);
     }

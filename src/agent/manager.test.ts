@@ -2,10 +2,12 @@ import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+
 import { AgentWorld, fakeEntry, fakeTrustDomain } from '../../test/kit/agent-world.ts';
 import { TestCa } from '../../test/kit/test-ca.ts';
 import { type DenialReason, Fault } from '../base/fault.ts';
 import type { Bundle } from '../spiffe/bundle.ts';
+import type { AgentDataFile } from './storage/agent-data-file.ts';
 
 const set = (...selectors: string[]) => new Set(selectors);
 
@@ -29,6 +31,22 @@ function timesOf(world: AgentWorld, method: string): () => readonly number[] {
     return push(...items);
   };
   return () => times;
+}
+
+/** Storage on a disk that is full as long as the test says so. */
+async function fullable(world: AgentWorld) {
+  const { storage: disk } = await world.options();
+  const full = { now: false };
+  const storage: AgentDataFile = {
+    get data() {
+      return disk.data;
+    },
+    async update(change) {
+      if (full.now) throw new Error('no space left on device');
+      await disk.update(change);
+    },
+  };
+  return { full, storage };
 }
 
 describe("the agent's own SVID", () => {
@@ -65,6 +83,25 @@ describe("the agent's own SVID", () => {
     assert.equal(world.server.countOf('RenewAgent'), 0);
     assert.equal(world.server.countOf('AttestAgent'), 2);
     assert.ok(world.messages().includes('Successfully reattested node'));
+    await stop();
+  });
+
+  test('is stored later where the disk was full', async () => {
+    await using world = await AgentWorld.create();
+    const { full, storage } = await fullable(world);
+    const agent = await world.start({ storage });
+    const before = await storedSvid(world);
+    const { pass, stop } = world.run(agent);
+    await pass(1795);
+    full.now = true;
+    await pass(10);
+    assert.equal(world.server.countOf('RenewAgent'), 1);
+    assert.equal(world.errorOf('Could not store SVID'), 'no space left on device');
+    assert.deepEqual(await storedSvid(world), before);
+    full.now = false;
+    await pass(10);
+    assert.notDeepEqual(await storedSvid(world), before);
+    assert.equal(world.server.countOf('RenewAgent'), 1);
     await stop();
   });
 
@@ -105,6 +142,26 @@ describe('synchronising', () => {
       world.errorOf('Synchronize failed'),
       'failed to fetch authorized entries: failed to receive entry revision page from server: rpc error: code = Unavailable desc = not now',
     );
+    await stop();
+  });
+
+  test('stores a bundle later where the disk was full', async () => {
+    await using world = await AgentWorld.create();
+    const { full, storage } = await fullable(world);
+    const agent = await world.start({ storage });
+    const { pass, stop } = world.run(agent);
+    const other = await TestCa.create(fakeTrustDomain, { notBefore: 0, notAfter: 4_000_000_000 });
+    const x509Authorities = [world.server.ca.bundle(), other.bundle()].flatMap(
+      (bundle) => bundle.x509Authorities,
+    );
+    world.server.bundle = { ...world.server.bundle, x509Authorities, sequenceNumber: 2n };
+    full.now = true;
+    await pass(11);
+    assert.equal(world.errorOf('Could not store bundle'), 'no space left on device');
+    assert.equal(storage.data.bundle.length, 1);
+    full.now = false;
+    await pass(11);
+    assert.equal(storage.data.bundle.length, 2);
     await stop();
   });
 

@@ -23,7 +23,7 @@ export type AgentSvidRotatorDeps = {
     key: ManagedKey,
     signal: AbortSignal,
   ) => Promise<{ readonly svid: AgentSvid; readonly bundle: Bundle }>;
-  /** Stores a new SVID; its failure is only told. */
+  /** Stores a new SVID; its failure is told, and made good later. */
   readonly store: (svid: AgentSvid) => Promise<void>;
   readonly availabilityTargetSeconds: number;
   readonly clock: Clock;
@@ -37,6 +37,7 @@ const CHECK = { initialMs: 5000, maxMs: 120_000, multiplier: 1.5, jitter: 0.1 };
 /** Keeps the agent's own SVID fresh (`reference/agent.md` §2.9). */
 export class AgentSvidRotator {
   readonly #deps: AgentSvidRotatorDeps;
+  #isStored = true;
 
   constructor(deps: AgentSvidRotatorDeps) {
     this.#deps = deps;
@@ -49,6 +50,7 @@ export class AgentSvidRotator {
     while (!signal.aborted) {
       try {
         if (this.#isDue()) await this.#replace(signal);
+        else if (!this.#isStored) await this.#store(this.#deps.current.value);
         backoff.reset();
       } catch (error) {
         signal.throwIfAborted();
@@ -73,7 +75,7 @@ export class AgentSvidRotator {
   }
 
   async #replace(signal: AbortSignal): Promise<void> {
-    const { current, connection, keyManager, store, log } = this.#deps;
+    const { current, connection, keyManager, log } = this.#deps;
     const words = wordings[current.value.reattestable ? 'reattest' : 'renew'];
     log.debug(words.start);
     try {
@@ -84,6 +86,8 @@ export class AgentSvidRotator {
         const svid = current.value.reattestable
           ? (await this.#deps.attest(key, signal)).svid
           : await this.#renew(call, key, signal);
+        // By its first use the server takes it for the only one: a restart must find it by then.
+        await this.#store(svid);
         current.set(svid);
       });
     } catch (error) {
@@ -91,9 +95,17 @@ export class AgentSvidRotator {
       throw error;
     }
     log.info(words.success, { spiffe_id: agentIdText(current.value) });
-    await store(current.value).catch((error: unknown) => {
+  }
+
+  async #store(svid: AgentSvid): Promise<void> {
+    const { store, log } = this.#deps;
+    try {
+      await store(svid);
+      this.#isStored = true;
+    } catch (error) {
+      this.#isStored = false;
       log.warn('Could not store SVID', { error: error as Error });
-    });
+    }
   }
 
   async #renew(

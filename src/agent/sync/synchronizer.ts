@@ -21,7 +21,7 @@ export type SynchronizerDeps = {
   readonly minter: Pick<X509SvidMinter, 'mint'>;
   readonly taints: TaintedAuthorities;
   readonly current: CurrentSvid;
-  /** Stores the own trust domain's bundle; its failure is only told. */
+  /** Stores the own trust domain's bundle; its failure is told, and made good at the next synchronisation. */
   readonly storeBundle: (bundle: Bundle) => Promise<void>;
   readonly intervalMilliseconds: number;
   readonly availabilityTargetSeconds: number;
@@ -45,6 +45,7 @@ export class Synchronizer {
   #lastSuccess: number | undefined;
   #endPause: (() => void) | undefined;
   #mintingFails = false;
+  #isBundleStored = true;
   /** One pass of minting at a time: both loops would ask for the same SVIDs. */
   #minting: Promise<unknown> = Promise.resolve();
 
@@ -70,7 +71,7 @@ export class Synchronizer {
       bundles,
       (svid) => isX509RotationDue(svid, unixSeconds(clock), this.#rotationRule()),
     );
-    if (cache.bundle !== former) await this.#storeBundle(cache.bundle);
+    if (cache.bundle !== former || !this.#isBundleStored) await this.#storeBundle(cache.bundle);
     if (expiring > 0) {
       log.debug('Updating expiring SVIDs in cache', {
         cache_type: 'workload',
@@ -171,9 +172,13 @@ export class Synchronizer {
   }
 
   async #storeBundle(bundle: Bundle): Promise<void> {
-    await this.#deps.storeBundle(bundle).catch((error: unknown) => {
+    try {
+      await this.#deps.storeBundle(bundle);
+      this.#isBundleStored = true;
+    } catch (error) {
+      this.#isBundleStored = false;
       this.#deps.log.error('Could not store bundle', { error: error as Error });
-    });
+    }
   }
 
   async #dropTainted({ x509, jwtKeyIds }: NewTaints, signal: AbortSignal): Promise<void> {

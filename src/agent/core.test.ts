@@ -154,6 +154,27 @@ describe('a start that fails', () => {
     );
   });
 
+  const ADVICE = /^A join token lets an agent in once: make another /;
+  const tokenless: readonly [why: string, token: string | undefined, words: RegExp][] = [
+    ['that is spent', 'gone', /join token does not exist or has already been used$/],
+    ['that was not given', undefined, /join token was not provided$/],
+  ];
+  for (const [why, token, words] of tokenless) {
+    test(`by a token ${why}, the log says what to do`, async () => {
+      await using world = await AgentWorld.create();
+      await startsInVain(world, { nodeAttestor: joinTokenAgentAttestor(token) });
+      assert.match(world.errorOf('Failed to retrieve attestation result'), words);
+      assert.ok(world.messages().some((message) => ADVICE.test(message)));
+    });
+  }
+
+  test('by another fault, the log speaks of no token', async () => {
+    await using world = await AgentWorld.create();
+    world.server.failures.set('AttestAgent', new Fault('unavailable', 'not yet'));
+    await startsInVain(world);
+    assert.ok(!world.messages().some((message) => ADVICE.test(message)));
+  });
+
   test('ends at once when the server refuses', async () => {
     await using world = await AgentWorld.create();
     world.server.failures.set('AttestAgent', new Fault('denied', 'agent is banned'));

@@ -1,13 +1,13 @@
 import { type Clock, unixSeconds } from '../base/clock.ts';
 import type { KeyType } from '../crypto/keys.ts';
 import type { Log } from '../ops/log.ts';
-import type { KeyManager, ManagedKey } from '../plugins/key-manager/contract.ts';
+import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { type ClientTls, dial } from '../rpc/dial.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
 import { tlsIdentity } from './attest/agent-svid.ts';
 import { type AttestAtStartDeps, type Attested, attestAtStart } from './attest/attest-at-start.ts';
-import { attestNode } from './attest/attest-node.ts';
+import { attestNode, type NodeToAttest } from './attest/attest-node.ts';
 import { countBootstrapAttempt } from './attest/bootstrap-attempt.ts';
 import { type BundleSource, fetchTrustBundle } from './attest/bundle-source.ts';
 import { CurrentSvid } from './attest/current-svid.ts';
@@ -122,7 +122,8 @@ export async function startCore(
     current,
     connection,
     keyManager,
-    attest: (key, call) => attest(options, key, verifier(options, cache), call),
+    attest: (key, call) =>
+      attest(options, { key, bundle: cache.bundle }, verifier(options, cache), call),
     store: ({ chain, reattestable }) => storage.update({ svid: chain, reattestable }),
     availabilityTargetSeconds: options.availabilityTargetSeconds,
     clock,
@@ -174,7 +175,8 @@ function attestationDeps(options: AgentCoreOptions): AttestAtStartDeps {
     },
     keyManager,
     storage,
-    attest: (key, verify, signal) => attest(options, key, verify, signal),
+    attest: (node, verify, signal) => attest(options, node, verify, signal),
+    remedy: (failure) => options.nodeAttestor.remedy?.(failure),
     clock,
     random,
     log,
@@ -183,13 +185,18 @@ function attestationDeps(options: AgentCoreOptions): AttestAtStartDeps {
 
 const attest = (
   options: AgentCoreOptions,
-  key: ManagedKey,
+  node: NodeToAttest,
   verify: ClientTls['verify'],
   signal: AbortSignal,
 ) =>
   attestNode(
-    { attestor: options.nodeAttestor, address: addressOf(options), dial },
-    key,
+    {
+      attestor: options.nodeAttestor,
+      address: addressOf(options),
+      dial,
+      log: options.log.child({ subsystem_name: 'attestor' }),
+    },
+    node,
     verify,
     signal,
   );

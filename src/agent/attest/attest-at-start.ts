@@ -4,6 +4,7 @@ import { Fault, wrapFault } from '../../base/fault.ts';
 import { rfc3339 } from '../../base/rfc3339.ts';
 import type { Log } from '../../ops/log.ts';
 import type { KeyManager, ManagedKey } from '../../plugins/key-manager/contract.ts';
+import type { AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import type { ClientTls } from '../../rpc/dial.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
@@ -13,7 +14,7 @@ import { checkClaimedServer, verifyServer } from '../server/server-identity.ts';
 import type { AgentDataFile } from '../storage/agent-data-file.ts';
 import { newAgentKey } from './agent-key.ts';
 import { type AgentSvid, agentIdText, agentSvid } from './agent-svid.ts';
-import type { attestNode } from './attest-node.ts';
+import type { attestNode, NodeToAttest } from './attest-node.ts';
 import type { BundleSource } from './bundle-source.ts';
 import { bundleOfCertificates } from './trust-bundle.ts';
 
@@ -26,10 +27,12 @@ export type AttestAtStartDeps = {
   readonly storage: AgentDataFile;
   /** `attestNode` with its collaborators. */
   readonly attest: (
-    key: ManagedKey,
+    node: NodeToAttest,
     verify: ClientTls['verify'],
     signal: AbortSignal,
   ) => ReturnType<typeof attestNode>;
+  /** The node attestor's. */
+  readonly remedy: NonNullable<AgentNodeAttestor['remedy']>;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -68,6 +71,8 @@ export async function attestAtStart(
       return attested;
     } catch (error) {
       signal.throwIfAborted();
+      const remedy = deps.remedy(error);
+      if (remedy !== undefined) deps.log.error(remedy);
       const wait = isDenied(error) ? undefined : backoff.next();
       if (wait === undefined) throw error;
       if (isUnknownAuthority(error) && deps.storage.data.bootstrap.use === 'bootstrap') {
@@ -96,7 +101,7 @@ async function attestOnce(deps: AttestAtStartDeps, signal: AbortSignal): Promise
     return { svid, bundle };
   }
   log.info('SVID is not found. Starting node attestation');
-  const attested = await deps.attest(key, serverVerifier(deps, bundle, log), signal);
+  const attested = await deps.attest({ key, bundle }, serverVerifier(deps, bundle, log), signal);
   log.info('Node attestation was successful', {
     spiffe_id: agentIdText(attested.svid),
     reattestable: attested.svid.reattestable,

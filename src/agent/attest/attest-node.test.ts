@@ -3,9 +3,11 @@ import { describe, test } from 'node:test';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { FakeServer } from '../../../test/kit/fake-server.ts';
 import { Fault } from '../../base/fault.ts';
+import { silentLog } from '../../ops/log.ts';
 import { createMemoryKeyManager } from '../../plugins/key-manager/memory/memory-key-manager.ts';
 import type { AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import { dial } from '../../rpc/dial.ts';
+import type { Bundle } from '../../spiffe/bundle.ts';
 import { attestNode } from './attest-node.ts';
 
 const attestor = (answer: (challenge: Uint8Array) => Promise<Uint8Array>): AgentNodeAttestor => ({
@@ -14,11 +16,11 @@ const attestor = (answer: (challenge: Uint8Array) => Promise<Uint8Array>): Agent
   [Symbol.asyncDispose]: async () => {},
 });
 
-async function attest(server: FakeServer, by: AgentNodeAttestor) {
+async function attest(server: FakeServer, by: AgentNodeAttestor, bundle?: Bundle) {
   const key = await createMemoryKeyManager().generateKey('agent-svid-A', 'ec-p256');
   return attestNode(
-    { attestor: by, address: server.address, dial },
-    key,
+    { attestor: by, address: server.address, dial, log: silentLog },
+    { key, bundle },
     () => {},
     AbortSignal.timeout(5000),
   );
@@ -69,6 +71,17 @@ test('a bundle that cannot be had fails it', async () => {
     message:
       'failed to get updated bundle: failed to get updated bundle: rpc error: code = Internal desc = no',
   });
+});
+
+test('a bundle that cannot be had does not cost what cannot be had again', async () => {
+  await using server = await FakeServer.start({ clock: new VirtualClock() });
+  server.failures.set('GetBundle', new Fault('unavailable', 'the server has gone'));
+  const known = server.ca.bundle();
+  const { svid, bundle } = await attest(server, echo, known);
+  assert.deepEqual(svid.leaf.uris, [server.agentId.toString()]);
+  assert.equal(bundle, known);
+  server.reattestable = true;
+  await assert.rejects(attest(server, echo, known), { message: /the server has gone$/ });
 });
 
 test('a bundle that is none fails it', async () => {

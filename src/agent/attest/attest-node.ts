@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Fault, reasonOf, wrapFault } from '../../base/fault.ts';
 import { buildCsr } from '../../crypto/csr.ts';
+import type { Log } from '../../ops/log.ts';
 import type { ManagedKey } from '../../plugins/key-manager/contract.ts';
 import type { AgentAttestation, AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import type { Channel, ClientTls, DialOptions } from '../../rpc/dial.ts';
@@ -27,6 +28,13 @@ export type AttestNodeDeps = {
   /** `host:port`. */
   readonly address: string;
   readonly dial: (options: DialOptions) => Channel;
+  readonly log: Pick<Log, 'warn'>;
+};
+
+export type NodeToAttest = {
+  readonly key: ManagedKey;
+  /** What the server is verified by; undefined: it is not. */
+  readonly bundle: Bundle | undefined;
 };
 
 /**
@@ -34,8 +42,8 @@ export type AttestNodeDeps = {
  * client certificate (`reference/agent.md` §2.4). Nothing is kept: the caller stores the result.
  */
 export async function attestNode(
-  { attestor, address, dial }: AttestNodeDeps,
-  key: ManagedKey,
+  { attestor, address, dial, log }: AttestNodeDeps,
+  { key, bundle: known }: NodeToAttest,
   verify: ClientTls['verify'],
   signal: AbortSignal,
 ): Promise<{ readonly svid: AgentSvid; readonly bundle: Bundle }> {
@@ -47,7 +55,12 @@ export async function attestNode(
   const attestation = await attestor.begin(signal);
   using channel = dial({ address, tls: { verify } });
   const result = await converse(channel, attestor, attestation, csr, signal);
-  const bundle = await fetchBundle(channel, signal);
+  const bundle = await fetchBundle(channel, signal).catch((error: unknown) => {
+    // What cannot be had again must not be lost with the connection; synchronising brings the bundle.
+    if (result.reattestable || known === undefined || signal.aborted) throw error;
+    log.warn('Attested, but could not fetch the bundle', { error: error as Error });
+    return known;
+  });
   try {
     const svid = agentSvid(chainFromServer(result.svid), key, result.reattestable);
     return { svid, bundle };

@@ -6,6 +6,8 @@ export interface AgentNodeAttestor extends AsyncDisposable {
   readonly name: string;
   /** Starts one attestation. Throws with the plugin's words. */
   begin(signal: AbortSignal): Promise<AgentAttestation>;
+  /** What a person must do about a failed attestation before the next try can succeed; undefined: nothing known. */
+  remedy?(failure: unknown): string | undefined;
 }
 
 export interface AgentAttestation {

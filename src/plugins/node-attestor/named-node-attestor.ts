@@ -16,6 +16,7 @@ export const namedAgentNodeAttestor = (attestor: AgentNodeAttestor): AgentNodeAt
   name: attestor.name,
   begin: async (signal) =>
     namedAttestation(attestor.name, await named(attestor.name, attestor.begin(signal))),
+  remedy: (failure) => attestor.remedy?.(failure),
   [Symbol.asyncDispose]: () => attestor[Symbol.asyncDispose](),
 });
 

@@ -1,4 +1,4 @@
-import { Fault } from '../../../base/fault.ts';
+import { Fault, reasonOf } from '../../../base/fault.ts';
 import { definePlugin } from '../../../catalog/plugin.ts';
 import type { AgentNodeAttestorEnv } from '../builtins.ts';
 import type { AgentNodeAttestor } from '../contract.ts';
@@ -21,8 +21,15 @@ export const joinTokenAgentAttestor = (token: string | undefined): AgentNodeAtte
         },
       };
     },
+    remedy: (failure) => (NEEDS_ANOTHER.test(reasonOf(failure)) ? REMEDY : undefined),
     async [Symbol.asyncDispose]() {},
   });
+
+/** What we and the server say of tokens that are missing, gone or expired (`reference/node-attestation.md` §5). */
+const NEEDS_ANOTHER =
+  /join token (?:was not provided|does not exist or has already been used|expired)/;
+const REMEDY =
+  'A join token lets an agent in once: make another with "spire-server token generate" (with the former -spiffeID, if entries have it as their parent) and start this agent with it';
 
 export const plugin = definePlugin<AgentNodeAttestorEnv, AgentNodeAttestor>({
   name: NAME,

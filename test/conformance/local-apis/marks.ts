@@ -82,7 +82,7 @@ function marksFor({ certificates, keyIds }: Authorities) {
   // Node's own reader, so that ours is not its own judge.
   const roots = certificates.map((der) => new X509Certificate(der));
   return {
-    certificateMark({ der, uris, dnsNames, basicConstraints }: Certificate): string {
+    certificateMark: ({ der, uris, dnsNames, basicConstraints }: Certificate): string => {
       const kind = basicConstraints?.ca ? 'CA cert' : 'cert';
       const certificate = new X509Certificate(der);
       const known = certificate.ca
@@ -92,7 +92,9 @@ function marksFor({ certificates, keyIds }: Authorities) {
       return `<${kind} ${names}${known ? '' : ', verified by nobody'}>`;
     },
     keyIdMark: (keyId: JsonValue | undefined) =>
-      keyIds.some((known) => known === keyId) ? '<kid>' : `<kid ${String(keyId)} of nobody>`,
+      keyIds.some((known) => known === keyId)
+        ? '<kid>'
+        : `<kid ${JSON.stringify(keyId)} of nobody>`,
   };
 }
 

@@ -10,6 +10,7 @@ import { eventually } from '../../test/kit/programs.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { TestServer } from '../../test/kit/server.ts';
 import { systemClock } from '../base/clock.ts';
+import { openDataDirectory } from '../base/data-directory.ts';
 import { buildCsr } from '../crypto/csr.ts';
 import { generateKey } from '../crypto/keys.ts';
 import { parseCertificate } from '../crypto/x509/certificate.ts';
@@ -20,7 +21,6 @@ import { Agent } from '../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { Bundle } from '../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { Entry } from '../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
 import { SVID } from '../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
-import { openDataDirectory } from './data-directory.ts';
 import { startServer } from './start.ts';
 
 test('a new server serves both listeners, and is healthy', async (t) => {
@@ -150,6 +150,16 @@ test('a start on a used port changes nothing', async (t) => {
   await assert.rejects(server.start({ bindPort: port }), {
     kind: 'unavailable',
     message: `listen tcp 127.0.0.1:${port}: bind: address already in use`,
+  });
+  assert.deepEqual(await readdir(server.folder), ['server.conf']);
+});
+
+test('a path that is too long for a socket is refused before anything is made', async (t) => {
+  const server = await TestServer.create(t);
+  const socketPath = server.path(`${'x'.repeat(100)}/api.sock`);
+  await assert.rejects(server.start({ socketPath }), {
+    kind: 'invalid',
+    message: /^socket path is too long: /,
   });
   assert.deepEqual(await readdir(server.folder), ['server.conf']);
 });

@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
+import { openDataDirectory } from '../base/data-directory.ts';
 import { Fault } from '../base/fault.ts';
 import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { Log } from '../ops/log.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
+import { checkSocketPath } from '../rpc/unix-socket.ts';
 import { createInterceptor } from './api/interceptor.ts';
 import { programOf } from './api/program-of.ts';
 import { createRateLimits } from './api/rate-limits.ts';
 import { serverServices } from './api/services.ts';
 import { type Authorities, startAuthorities } from './ca/start-authorities.ts';
 import type { ServerConfig } from './config/server-config.ts';
-import { openDataDirectory } from './data-directory.ts';
 import type { Datastore } from './datastore/contract.ts';
 import { openSqliteDatastore } from './datastore/open-sqlite.ts';
 import { checkAddressFree } from './endpoints/bind.ts';
@@ -54,11 +55,12 @@ type Parts = {
 
 /**
  * Starts a server; resolves when both its listeners take calls. A start that fails undoes itself, and one that finds
- * its socket or its port in use has changed nothing.
+ * its socket or its port in use, or a path that no socket can have, has changed nothing.
  */
 export async function startServer(config: ServerConfig, env: ServerEnv): Promise<RunningServer> {
   const { clock, log, signal } = env;
   tellConfigured(config, log);
+  checkSocketPath(config.socketPath);
   await checkAddressFree(config.bindAddress, config.bindPort);
   await checkSocketFree(config.socketPath);
   await openDataDirectory(config.dataDir);

@@ -1,6 +1,6 @@
-import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { wrapFault } from '../../base/fault.ts';
+import { openDataDirectory } from '../../base/data-directory.ts';
+import { Fault, kindOf, reasonOf, wrapFault } from '../../base/fault.ts';
 import { readFileBounded, writeFileAtomically } from '../../base/files.ts';
 import { goFileError } from '../../base/go-file-error.ts';
 import { type AgentData, emptyAgentData } from './agent-data.ts';
@@ -13,6 +13,8 @@ export interface AgentDataFile {
   update(change: Partial<AgentData>): Promise<void>;
 }
 
+const WHAT_TO_DO = 'restore the file, or remove it so that the agent attests anew';
+
 /** An SVID and a bundle; anything longer is another file. */
 const MAX_DATA_BYTES = 16 * 1024 * 1024;
 
@@ -21,9 +23,7 @@ export async function openAgentData(directory: string): Promise<AgentDataFile> {
   const path = join(directory, 'agent-data.json');
   let data: AgentData;
   try {
-    await mkdir(directory, { recursive: true, mode: 0o755 }).catch((error: unknown) => {
-      throw goFileError('mkdir', directory, error);
-    });
+    await openDataDirectory(directory);
     data = await readAgentData(path);
   } catch (error) {
     throw wrapFault('failed to open storage', error);
@@ -57,5 +57,9 @@ async function readAgentData(path: string): Promise<AgentData> {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT') return emptyAgentData;
     throw wrapFault('failed to read data', goFileError('open', path, error));
   }
-  return parseAgentData(Buffer.from(bytes).toString());
+  try {
+    return parseAgentData(Buffer.from(bytes).toString());
+  } catch (error) {
+    throw new Fault(kindOf(error), `${reasonOf(error)} (${path}: ${WHAT_TO_DO})`, { cause: error });
+  }
 }

@@ -144,7 +144,8 @@ describe('the file', () => {
     await writeFile(place.path, '{"svid":["AAAA"]}');
     await assert.rejects(openAgentData(place.directory), {
       kind: 'invalid',
-      message: /^failed to open storage: failed to unmarshal data: /,
+      message:
+        /^failed to open storage: failed to unmarshal data: .*agent-data\.json: restore the file, or remove it/,
     });
     assert.equal(await readFile(place.path, 'utf8'), '{"svid":["AAAA"]}');
   });

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { type AgentConfig, loadAgentConfig, unsupportedAgentSettings } from '../../agent/config.ts';
 import { startAgent } from '../../agent/start.ts';
+import { checkSocketPath } from '../../rpc/unix-socket.ts';
 import { makeCommand } from '../kit/command.ts';
 import { configEnv } from '../kit/config-env.ts';
 import type { Env } from '../kit/env.ts';
@@ -39,5 +40,7 @@ async function makeSocketFolder(
   { socketPath, workloadApiEnabled, sdsApiEnabled }: AgentConfig,
   host: Pick<Env['host'], 'makeFolder'>,
 ): Promise<void> {
-  if (workloadApiEnabled || sdsApiEnabled) await host.makeFolder(dirname(socketPath), 0o755);
+  if (!workloadApiEnabled && !sdsApiEnabled) return;
+  checkSocketPath(socketPath);
+  await host.makeFolder(dirname(socketPath), 0o755);
 }

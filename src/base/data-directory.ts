@@ -1,8 +1,8 @@
 import { access, constants, mkdir, stat } from 'node:fs/promises';
-import { Fault } from '../base/fault.ts';
-import { goErrorText, goFileError } from '../base/go-file-error.ts';
+import { Fault } from './fault.ts';
+import { goErrorText, goFileError } from './go-file-error.ts';
 
-/** As SPIRE creates it; the umask comes on top (`reference/server.md` §5.1). */
+/** As SPIRE creates it; the umask comes on top (`reference/server.md` §5.1, `reference/agent.md` §2.1). */
 const MODE = 0o755;
 
 /** The part of `node:fs/promises` that is used. */

@@ -3,10 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   accepts,
+  binaries,
   eventually,
   freePort,
   Program,
-  root,
   runProgram,
   spireServer,
 } from '../../test/kit/programs.ts';
@@ -70,7 +70,7 @@ export class BenchDomain implements AsyncDisposable {
   ): Promise<Started> {
     const began = performance.now();
     const env = preload.length === 0 ? {} : { NODE_OPTIONS: preload.join(' ') };
-    const program = new Program([join(root, 'bin', name), ...flags], { env });
+    const program = new Program([join(binaries, name), ...flags], { env });
     this.programs.push(program);
     await eventually(() => {
       if (!program.running) throw new Error(`${name} ended:\n${program.output}`);

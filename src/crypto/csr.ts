@@ -58,7 +58,7 @@ export function parseCsr(der: Uint8Array): CertificateRequest {
 /** Throws 'invalid' unless the request is signed by the key that it is about. */
 export async function verifyCsr(csr: CertificateRequest): Promise<void> {
   const { info: message, signatureAlgorithm: algorithm, signature } = csr;
-  await checkSignature({ message, algorithm, signature }, csr.publicKey);
+  await checkSignature({ message, algorithm, signature }, csr.publicKey, 'once');
 }
 
 /** Makes and signs a request as Go does: version 1, names in a requested SubjectAltName. */

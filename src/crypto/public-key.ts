@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { Fault } from '../base/fault.ts';
 import type { PublicKey } from './signer.ts';
 import { bitLength, readSpki, subjectPublicKey } from './spki.ts';
@@ -25,4 +25,4 @@ export function readPublicKeyIfUsable(spki: Uint8Array): PublicKey | undefined {
 
 /** The SHA-1 of the public key's BIT STRING (RFC 5280 §4.2.1.2, method 1), as SPIRE's SubjectKeyIdentifiers are. */
 export const subjectKeyId = (spki: Uint8Array): Uint8Array =>
-  new Uint8Array(createHash('sha1').update(subjectPublicKey(spki)).digest());
+  new Uint8Array(hash('sha1', subjectPublicKey(spki), 'buffer'));

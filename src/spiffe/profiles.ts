@@ -43,23 +43,20 @@ export const workloadTemplate = (
   basics: CertificateBasics,
   issuer: CertificateIssuer,
 ): CertificateTemplate =>
-  svidTemplate(id, { ...requestedSubject(subject), ...commonName(dnsNames) }, dnsNames, {
-    ...basics,
-    issuer,
-  });
+  svidTemplate(id, workloadSubject(subject, dnsNames), dnsNames, { ...basics, issuer });
 
 export const agentTemplate = (
   id: SpiffeId,
   basics: CertificateBasics,
   issuer: CertificateIssuer,
-): CertificateTemplate => svidTemplate(id, defaultSubject, [], { ...basics, issuer });
+): CertificateTemplate => svidTemplate(id, DEFAULT_SUBJECT_DER, [], { ...basics, issuer });
 
 export const serverTemplate = (
   trustDomain: TrustDomain,
   basics: CertificateBasics,
   issuer: CertificateIssuer,
 ): CertificateTemplate =>
-  svidTemplate(SpiffeId.server(trustDomain), defaultSubject, [], { ...basics, issuer });
+  svidTemplate(SpiffeId.server(trustDomain), DEFAULT_SUBJECT_DER, [], { ...basics, issuer });
 
 /** A serial number is added to the subject unless it has one, so that no two CAs have the same name. */
 export function selfSignedCaTemplate(
@@ -84,28 +81,40 @@ export const downstreamCaTemplate = (
   authorityKeyId: issuer.subjectKeyId,
 });
 
-const defaultSubject: Subject = { C: ['US'], O: ['SPIRE'] };
+const DEFAULT_SUBJECT: Subject = { C: ['US'], O: ['SPIRE'] };
+const DEFAULT_SUBJECT_DER = subjectDer(DEFAULT_SUBJECT);
+const EMPTY_NAME = nameDer([]);
 
-const requestedSubject = (subject: Uint8Array | undefined): Subject =>
-  subject === undefined || subject.length === 0 || Buffer.compare(subject, nameDer([])) === 0
-    ? defaultSubject
-    : readSubject(subject);
+function workloadSubject(
+  requested: Uint8Array | undefined,
+  [commonName]: readonly string[],
+): Uint8Array {
+  const isDefault =
+    requested === undefined ||
+    requested.length === 0 ||
+    Buffer.compare(requested, EMPTY_NAME) === 0;
+  if (isDefault && commonName === undefined) return DEFAULT_SUBJECT_DER;
+  const subject = isDefault ? DEFAULT_SUBJECT : readSubject(requested);
+  return subjectDer({ ...subject, ...(commonName !== undefined && { CN: [commonName] }) });
+}
 
-const commonName = ([first]: readonly string[]): Subject =>
-  first === undefined ? {} : { CN: [first] };
+/** The same objects in every template, so that each is encoded once. */
+const svidUse = {
+  keyUsage: ['digitalSignature', 'keyEncipherment', 'keyAgreement'],
+  extendedKeyUsage: [extendedKeyUsages.serverAuth, extendedKeyUsages.clientAuth],
+  basicConstraints: { ca: false },
+} as const;
 
 const svidTemplate = (
   id: SpiffeId,
-  subject: Subject,
+  subject: Uint8Array,
   dnsNames: readonly string[],
   { issuer, ...basics }: CertificateBasics & { readonly issuer: CertificateIssuer },
 ): CertificateTemplate => ({
   ...basics,
   issuer: issuer.subject,
-  subject: subjectDer(subject),
-  keyUsage: ['digitalSignature', 'keyEncipherment', 'keyAgreement'],
-  extendedKeyUsage: [extendedKeyUsages.serverAuth, extendedKeyUsages.clientAuth],
-  basicConstraints: { ca: false },
+  subject,
+  ...svidUse,
   subjectKeyId: subjectKeyId(basics.publicKey),
   authorityKeyId: issuer.subjectKeyId,
   dnsNames,

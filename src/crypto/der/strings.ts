@@ -1,3 +1,4 @@
+import { isAscii } from 'node:buffer';
 import { Fault } from '../../base/fault.ts';
 import { readWhole } from './reader.ts';
 import { Tag } from './tags.ts';
@@ -68,5 +69,3 @@ export function ia5Text(content: Uint8Array, what: string): string {
   if (!isAscii(content)) throw new Fault('invalid', `x509: ${what} is malformed`);
   return Buffer.from(content).toString('latin1');
 }
-
-const isAscii = (content: Uint8Array): boolean => content.every((byte) => byte < 0x80);

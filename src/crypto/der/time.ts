@@ -21,7 +21,7 @@ export function timeForm(unixSeconds: number): { readonly tag: number; readonly 
   if (!(year >= 0 && year <= 9999)) {
     throw new Fault('invalid', `asn1: cannot represent time as GeneralizedTime: ${unixSeconds}`);
   }
-  const text = `${date.toISOString().slice(0, 19).replaceAll(/[-:T]/g, '')}Z`;
+  const text = `${digitsOf(date)}Z`;
   const short = year >= 1950 && year < 2050;
   return short ? { tag: Tag.UTC_TIME, text: text.slice(2) } : { tag: Tag.GENERALIZED_TIME, text };
 }
@@ -38,9 +38,15 @@ function unixSeconds(year: number, digits: string): number {
   time.setUTCFullYear(year, (month ?? 0) - 1, day);
   time.setUTCHours(hours ?? 0, minutes, seconds);
   // A field out of its range would have carried into the next.
-  const written = time.toISOString().slice(5, 19).replaceAll(/[-:T]/g, '');
-  if (written !== digits) throw malformed();
+  if (digitsOf(time).slice(4) !== digits) throw malformed();
   return time.getTime() / 1000;
+}
+
+/** `YYYYMMDDHHMMSS`, of `YYYY-MM-DDTHH:MM:SS.000Z`. */
+function digitsOf(date: Date): string {
+  const iso = date.toISOString();
+  const part = (at: number) => iso.slice(at, at + 2);
+  return iso.slice(0, 4) + part(5) + part(8) + part(11) + part(14) + part(17);
 }
 
 const number = (digits: string, at: number, length: number): number =>

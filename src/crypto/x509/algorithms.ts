@@ -1,6 +1,6 @@
 import { Fault } from '../../base/fault.ts';
 import { type Der, explicit, integer, nullValue, oid, sequence } from '../der/writer.ts';
-import { verifyPss, verifySignature } from '../signature.ts';
+import { type KeyUse, verifyPss, verifySignature } from '../signature.ts';
 import type { PublicKey, SignatureHash } from '../signer.ts';
 
 /** A signature algorithm of certificates and requests. */
@@ -98,7 +98,11 @@ export type Signed = {
 };
 
 /** Throws 'invalid', in Go's words, unless the signature is that key's. */
-export async function checkSignature(signed: Signed, key: PublicKey): Promise<void> {
+export async function checkSignature(
+  signed: Signed,
+  key: PublicKey,
+  use: KeyUse = 'again',
+): Promise<void> {
   const algorithm = signatureAlgorithms.get(latin1(signed.algorithm));
   if (algorithm === undefined) {
     throw new Fault('invalid', 'x509: cannot verify signature: algorithm unimplemented');
@@ -110,7 +114,7 @@ export async function checkSignature(signed: Signed, key: PublicKey): Promise<vo
       `x509: signature algorithm specifies an ${algorithm.name} signature, but have public key of type ${key.kind}`,
     );
   }
-  if (!(await algorithm.verify(key, algorithm.hash, signed.message, signed.signature))) {
+  if (!(await algorithm.verify(key, algorithm.hash, signed.message, signed.signature, use))) {
     throw new Fault(
       'invalid',
       family === 'rsa' ? 'crypto/rsa: verification error' : 'x509: ECDSA verification failure',

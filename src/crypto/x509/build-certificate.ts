@@ -94,15 +94,34 @@ function extensionsOf(template: CertificateTemplate): readonly DerPart[] {
   const isNamed = template.dnsNames.length + template.uris.length > 0;
   const hasSubject = template.subject.length > EMPTY_NAME_LENGTH;
   return [
-    template.keyUsage.length > 0 && extension('keyUsage', true, keyUsage(template.keyUsage)),
-    purposes.length > 0 && extension('extendedKeyUsage', false, extendedKeyUsage(purposes)),
-    template.basicConstraints &&
-      extension('basicConstraints', true, basicConstraints(template.basicConstraints)),
+    template.keyUsage.length > 0 && keyUsageExtension(template.keyUsage),
+    purposes.length > 0 && extendedKeyUsageExtension(purposes),
+    template.basicConstraints && basicConstraintsExtension(template.basicConstraints),
     subjectKeyId && extension('subjectKeyId', false, subjectKeyIdentifier(subjectKeyId)),
     authorityKeyId && extension('authorityKeyId', false, authorityKeyIdentifier(authorityKeyId)),
     isNamed && extension('subjectAltName', !hasSubject, alternativeNames(template)),
   ];
 }
+
+/** What a profile gives is the same object in all its templates: encoded once. */
+function oncePerValue<Value extends object>(encode: (value: Value) => Der): (value: Value) => Der {
+  const known = new WeakMap<Value, Der>();
+  return (value) => {
+    const encoded = known.get(value) ?? encode(value);
+    known.set(value, encoded);
+    return encoded;
+  };
+}
+
+const keyUsageExtension = oncePerValue((usages: readonly KeyUsage[]) =>
+  extension('keyUsage', true, keyUsage(usages)),
+);
+const extendedKeyUsageExtension = oncePerValue((purposes: readonly string[]) =>
+  extension('extendedKeyUsage', false, extendedKeyUsage(purposes)),
+);
+const basicConstraintsExtension = oncePerValue((constraints: BasicConstraints) =>
+  extension('basicConstraints', true, basicConstraints(constraints)),
+);
 
 /** `30 00` */
 const EMPTY_NAME_LENGTH = 2;

@@ -6,8 +6,9 @@ import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { processStartTime } from '../../base/proc.ts';
 import { peerProcessHandle } from '../../rpc/peer-credentials.ts';
-import { bindPeer, processStartTime, startTimeOf, watchPeer } from './peer.ts';
+import { bindPeer, watchPeer } from './peer.ts';
 
 /** A listening Unix socket, and what connects to it. */
 async function listen() {
@@ -95,23 +96,4 @@ describe('a number that went to another process', () => {
     const message = `new process detected: process starttime ${await processStartTime(process.pid)} does not match original caller 1`;
     await assert.rejects(peer.checkAlive(), { message });
   });
-});
-
-describe('proc_pid_stat(5)', () => {
-  const fields = Array.from({ length: 49 }, (_, index) => String(index + 4)).join(' ');
-  const cases: readonly [name: string, text: string][] = [
-    ['a plain name', `42 (node) S ${fields}\n`],
-    ['a name with spaces and parentheses', `42 (a) S (b) x) S ${fields}\n`],
-    ['a name like a line', `42 ((1 2 3 4) R 1) S ${fields}\n`],
-  ];
-  for (const [name, text] of cases) {
-    test(`the start time after ${name}`, () => {
-      assert.equal(startTimeOf(text), '22');
-    });
-  }
-  for (const text of ['', '42 (node) S 1 2 3', '42']) {
-    test(`refuses ${JSON.stringify(text)}`, () => {
-      assert.throws(() => startTimeOf(text), { message: 'cannot parse process status' });
-    });
-  }
 });

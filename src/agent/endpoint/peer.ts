@@ -1,6 +1,7 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { Fault, wrapFault } from '../../base/fault.ts';
+import { processStartTime } from '../../base/proc.ts';
 import {
   type PeerCredentials,
   type ProcessHandle,
@@ -25,7 +26,7 @@ export const watchPeer = (socket: Socket): Promise<Peer> =>
 export async function bindPeer(
   credentials: PeerCredentials,
   handle: ProcessHandle | undefined,
-  startTimeOfProcess = processStartTime,
+  startTimeOfProcess: (pid: number) => Promise<string> = processStartTime,
 ): Promise<Peer> {
   const startTime = handle === undefined ? await startTimeOfProcess(credentials.pid) : undefined;
   return new WatchedPeer(credentials, startTime, handle);
@@ -100,26 +101,3 @@ class WatchedPeer implements Peer {
 }
 
 const gone = (why: string): Fault => new Fault('unauthenticated', why);
-
-/** proc_pid_stat(5): field 22, in clock ticks since boot. Fields are counted after the name, which may hold anything. */
-export async function processStartTime(pid: number): Promise<string> {
-  const text = await readFile(`/proc/${pid}/stat`, 'latin1');
-  return startTimeOf(text);
-}
-
-/** Kernels since 2.6 write at least so many fields after the name. */
-const MIN_FIELDS = 36;
-/** Fields 1 and 2 are the number and the name. */
-const START_TIME_INDEX = 22 - 3;
-
-export function startTimeOf(statText: string): string {
-  const fields = statText
-    .slice(statText.lastIndexOf(')') + 2)
-    .trimEnd()
-    .split(' ');
-  const startTime = fields[START_TIME_INDEX];
-  if (fields.length < MIN_FIELDS || startTime === undefined) {
-    throw new Fault('internal', 'cannot parse process status');
-  }
-  return startTime;
-}

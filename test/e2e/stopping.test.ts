@@ -2,11 +2,9 @@ import assert from 'node:assert/strict';
 import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { IdleConnections } from '../kit/raw-connections.ts';
-import { dialNetwork } from '../kit/server-callers.ts';
-import { startServerOnly, startTrustDomain, TrustDomainProcesses } from '../kit/trust-domain.ts';
-import { Watched, workloadOf } from '../kit/workload.ts';
+import { startTrustDomain, TrustDomainProcesses } from '../kit/trust-domain.ts';
+import { workloadOf } from '../kit/workload.ts';
 
 const OWN = `unix:uid:${process.getuid?.() ?? 0}`;
 const CERTIFICATE = join(import.meta.dirname, '../data/svid/bundle.0.pem');
@@ -58,33 +56,6 @@ describe('a program that is told to stop ends well', () => {
       assert.equal(await isThere(domain.serverSocket), false);
     });
   }
-
-  test('the server waits for calls, but not for ever', async (t) => {
-    const domain = await startServerOnly(t);
-    using channel = dialNetwork(domain);
-    // An attestation in which the agent says nothing more.
-    const silence = Promise.withResolvers<void>();
-    t.after(() => {
-      silence.resolve();
-    });
-    async function* requests() {
-      await silence.promise;
-      yield {};
-    }
-    using attestation = new Watched((signal) =>
-      channel.client(Agent).attestAgent(requests(), { signal }),
-    );
-    await channel
-      .client(Agent)
-      .countAgents({})
-      .catch(() => undefined); // the connection is there
-    assert.ok(attestation.isOpen);
-    const started = performance.now();
-    assert.deepEqual(await domain.server.stop(), { code: 0, signal: null });
-    assert.ok(performance.now() - started < 13_000, 'it took too long');
-    assert.match(domain.server.stdout, /msg="Graceful stop unsuccessful, forced stop after 10s"/);
-    assert.match(domain.server.stdout, /msg="Server stopped gracefully"\n$/);
-  });
 
   test('an agent that still waits for its server', async (t) => {
     const domain = await TrustDomainProcesses.create();

@@ -10,7 +10,8 @@ import { build } from 'esbuild';
 import { DemoProgram, listens } from './program.ts';
 
 const TRUST_DOMAIN = 'demo.test';
-const NODE = `spiffe://${TRUST_DOMAIN}/node`;
+const ID_PREFIX = `spiffe://${TRUST_DOMAIN}`;
+const NODE = `${ID_PREFIX}/node`;
 /** Users that exist nowhere; a process needs no account to run as one. */
 const USERS = { web: 61_001, db: 61_002, stranger: 61_003 };
 type Workload = keyof typeof USERS;
@@ -103,7 +104,7 @@ async function prepareFolder(): Promise<void> {
 
 /** Each workload has its own copy of Node, so that it can be told by its path too. */
 const node = (name: Workload): string => join(folder, name, 'node');
-const id = (name: Workload): string => `spiffe://${TRUST_DOMAIN}/${name}`;
+const id = (name: Workload): string => `${ID_PREFIX}/${name}`;
 
 const workload = (name: Workload, ...words: readonly string[]): DemoProgram =>
   new DemoProgram([node(name), at('workload.mjs'), ...words], {
@@ -156,7 +157,9 @@ function keep(): void {
 Everything is still running. Play on, in ${root}:
   bin/spire-server entry show -socketPath ${at('server.sock')}
   bin/spire-server agent list -socketPath ${at('server.sock')}
-  bin/spire-agent api fetch x509 -socketPath ${at('agent.sock')}
+  bin/spire-server entry create -socketPath ${at('server.sock')} \\
+      -parentID ${NODE} -spiffeID ${ID_PREFIX}/me -selector unix:uid:$(id -u)
+  bin/spire-agent api fetch x509 -socketPath ${at('agent.sock')}    (some seconds later)
 and when you have had enough:
   kill ${running.map(({ child }) => child.pid).join(' ')}; rm -r ${folder}`);
 }

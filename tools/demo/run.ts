@@ -161,7 +161,7 @@ Everything is still running. Play on, in ${root}:
       -parentID ${NODE} -spiffeID ${ID_PREFIX}/me -selector unix:uid:$(id -u)
   bin/spire-agent api fetch x509 -socketPath ${at('agent.sock')}    (some seconds later)
 and when you have had enough:
-  kill ${running.map(({ child }) => child.pid).join(' ')}; rm -r ${folder}`);
+  kill ${running.map(({ child }) => child.pid).join(' ')}; rm -rf ${folder}`);
 }
 
 function freePort(): Promise<number> {

@@ -126,14 +126,24 @@ export function entryToProto(entry: Entry, mask?: EntryMask): MessageInitShape<t
  * The serialised `spire.api.types.Entry`. Entries never change, so the bytes are made once for each entry and mask
  * in use (of one mask at a time: agents all send the same).
  */
-export function encodeEntry(entry: Entry, mask?: EntryMask): Uint8Array {
+export const encodeEntry = (entry: Entry, mask?: EntryMask): Uint8Array =>
+  entryEncoder(mask)(entry);
+
+/** The same for many entries. */
+export function entryEncoder(mask?: EntryMask): (entry: Entry) => Uint8Array {
   const key = maskKey(mask);
-  const known = encodedEntries.get(entry);
-  if (known?.key === key) return known.bytes;
-  const bytes = toBinary(EntrySchema, create(EntrySchema, entryToProto(entry, mask)));
-  encodedEntries.set(entry, { key, bytes });
-  return bytes;
+  return (entry) => {
+    const known = encodedEntries.get(entry);
+    if (known?.key === key) return known.bytes;
+    const bytes = encodeEntryOnce(entry, mask);
+    encodedEntries.set(entry, { key, bytes });
+    return bytes;
+  };
 }
+
+/** The same for callers whose masks are their own: nothing is kept. */
+export const encodeEntryOnce = (entry: Entry, mask?: EntryMask): Uint8Array =>
+  toBinary(EntrySchema, create(EntrySchema, entryToProto(entry, mask)));
 
 /** Entries as a repeated field of that number, to be joined with other encoded fields into a message. */
 export function encodeEntries(
@@ -141,10 +151,7 @@ export function encodeEntries(
   entries: readonly Entry[],
   mask?: EntryMask,
 ): Uint8Array {
-  return joinMessages(
-    fieldNumber,
-    entries.map((entry) => encodeEntry(entry, mask)),
-  );
+  return joinMessages(fieldNumber, entries.map(entryEncoder(mask)));
 }
 
 const encodedEntries = new WeakMap<Entry, { readonly key: string; readonly bytes: Uint8Array }>();

@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Init, testCall } from '../../../../test/kit/api-call.ts';
 import { apiSuite } from '../../../../test/kit/api-world.ts';
 import {
   CountAgentsRequestSchema,
   ListAgentsRequestSchema,
+  ListAgentsResponseSchema,
 } from '../../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
+import { AgentSchema } from '../../../wire/gen/spire/api/types/agent_pb.ts';
 import { countAgents } from './count-agents.ts';
 import { listAgents } from './list-agents.ts';
 
@@ -20,10 +22,10 @@ apiSuite('ListAgents and CountAgents', (world) => {
 
   const list = async (init: Init<typeof ListAgentsRequestSchema>) => {
     const request = create(ListAgentsRequestSchema, init);
-    const answer = await listAgents(world.deps, request, testCall());
-    assert.ok('agents' in answer);
-    const names = answer.agents?.map(({ id }) => id?.path?.replace('/spire/agent/', ''));
-    return { names, token: answer.nextPageToken, agents: answer.agents };
+    const { bytes } = await listAgents(world.deps, request, testCall());
+    const { agents, nextPageToken } = fromBinary(ListAgentsResponseSchema, bytes);
+    const names = agents.map(({ id }) => id?.path.replace('/spire/agent/', ''));
+    return { names, token: nextPageToken, agents };
   };
 
   const filters: [
@@ -66,9 +68,8 @@ apiSuite('ListAgents and CountAgents', (world) => {
 
   test('a mask leaves the ID and what it names', async () => {
     const { agents } = await list({ outputMask: { banned: true }, filter: { byBanned: true } });
-    assert.deepEqual(agents, [
-      { id: { trustDomain: 'example.org', path: '/spire/agent/c' }, banned: true },
-    ]);
+    const id = { trustDomain: 'example.org', path: '/spire/agent/c' };
+    assert.deepEqual(agents, [create(AgentSchema, { id, banned: true })]);
   });
 
   test('refuses a token that is none', async () => {

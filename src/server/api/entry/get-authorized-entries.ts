@@ -1,11 +1,13 @@
 import { type Encoded, encoded } from '../../../rpc/service.ts';
-import { encodeEntries } from '../../../wire/entry.ts';
+import { entryEncoder } from '../../../wire/entry.ts';
 import {
   type GetAuthorizedEntriesRequest,
   GetAuthorizedEntriesResponseSchema,
 } from '../../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
+import { joinMessages } from '../../../wire/join-messages.ts';
 import type { EntryRegistry } from '../../registry/contract.ts';
 import { type Call, callingAgent } from '../call.ts';
+import { encodeList } from '../encode-list.ts';
 
 export type GetAuthorizedEntriesDeps = { readonly entries: Pick<EntryRegistry, 'authorizedFor'> };
 
@@ -15,8 +17,9 @@ const ENTRIES = GetAuthorizedEntriesResponseSchema.field.entries.number;
 export async function getAuthorizedEntries(
   { entries }: GetAuthorizedEntriesDeps,
   { outputMask }: Pick<GetAuthorizedEntriesRequest, 'outputMask'>,
-  call: Pick<Call, 'caller'>,
+  call: Pick<Call, 'caller' | 'signal'>,
 ): Promise<Encoded> {
   const authorized = entries.authorizedFor(callingAgent(call));
-  return encoded(encodeEntries(ENTRIES, authorized, outputMask));
+  const messages = await encodeList(authorized, entryEncoder(outputMask), call);
+  return encoded(joinMessages(ENTRIES, messages));
 }

@@ -1,9 +1,13 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Init, testCall } from '../../../../test/kit/api-call.ts';
 import { apiSuite } from '../../../../test/kit/api-world.ts';
-import { ListEntriesRequestSchema } from '../../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
+import {
+  ListEntriesRequestSchema,
+  ListEntriesResponseSchema,
+} from '../../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
+import { EntrySchema } from '../../../wire/gen/spire/api/types/entry_pb.ts';
 import { listEntries } from './list-entries.ts';
 
 apiSuite('ListEntries', (world) => {
@@ -16,13 +20,9 @@ apiSuite('ListEntries', (world) => {
 
   const list = async (init: Init<typeof ListEntriesRequestSchema>) => {
     const request = create(ListEntriesRequestSchema, init);
-    const answer = await listEntries(world.deps, request, testCall());
-    assert.ok('entries' in answer);
-    return {
-      ids: answer.entries?.map(({ id }) => id),
-      token: answer.nextPageToken,
-      entries: answer.entries,
-    };
+    const { bytes } = await listEntries(world.deps, request, testCall());
+    const { entries, nextPageToken } = fromBinary(ListEntriesResponseSchema, bytes);
+    return { ids: entries.map(({ id }) => id), token: nextPageToken, entries };
   };
 
   test('answers with all entries in the order of their making', async () => {
@@ -60,7 +60,7 @@ apiSuite('ListEntries', (world) => {
 
   test('a mask leaves the ID and what it names', async () => {
     const { entries } = await list({ outputMask: { hint: true }, filter: { byHint: 'internal' } });
-    assert.deepEqual(entries, [{ id: 'c', hint: 'internal' }]);
+    assert.deepEqual(entries, [create(EntrySchema, { id: 'c', hint: 'internal' })]);
   });
 
   test('refuses a token that is none', async () => {

@@ -1,12 +1,16 @@
-import type { Answer } from '../../../rpc/service.ts';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { type Encoded, encoded } from '../../../rpc/service.ts';
+import type { Entry } from '../../../spiffe/entry.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
-import { entryToProto } from '../../../wire/entry.ts';
-import type {
-  ListEntriesRequest,
+import { encodeEntryOnce } from '../../../wire/entry.ts';
+import {
+  type ListEntriesRequest,
   ListEntriesResponseSchema,
 } from '../../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
+import { joinMessages } from '../../../wire/join-messages.ts';
 import type { EntryRegistry } from '../../registry/contract.ts';
 import type { Call } from '../call.ts';
+import { encodeList } from '../encode-list.ts';
 import { answerPage } from '../page.ts';
 import { entryFilterFromProto } from './entry-filter.ts';
 
@@ -15,6 +19,7 @@ export type ListEntriesDeps = {
   readonly trustDomain: TrustDomain;
 };
 
+const ENTRIES = ListEntriesResponseSchema.field.entries.number;
 const FAILURE = 'failed to list entries';
 /** Only here SPIRE's datastore wraps its status into an error (`reference/server.md` §14.1). */
 const TOKEN_FAILURE = `${FAILURE}: datastore-sql: rpc error: code = InvalidArgument desc = `;
@@ -22,12 +27,16 @@ const TOKEN_FAILURE = `${FAILURE}: datastore-sql: rpc error: code = InvalidArgum
 export async function listEntries(
   { entries, trustDomain }: ListEntriesDeps,
   request: Omit<ListEntriesRequest, '$typeName'>,
-  call: Pick<Call, 'audit'>,
-): Promise<Answer<typeof ListEntriesResponseSchema>> {
+  call: Pick<Call, 'audit' | 'signal'>,
+): Promise<Encoded> {
   const filter = entryFilterFromProto(request.filter, trustDomain, FAILURE, call);
   const page = answerPage(entries.select(filter), request, TOKEN_FAILURE);
-  return {
-    entries: page.values.map((entry) => entryToProto(entry, request.outputMask)),
-    nextPageToken: page.nextPageToken,
-  };
+  const encode = (entry: Entry) => encodeEntryOnce(entry, request.outputMask);
+  const messages = await encodeList(page.values, encode, call);
+  const { nextPageToken } = page;
+  const rest = toBinary(
+    ListEntriesResponseSchema,
+    create(ListEntriesResponseSchema, { nextPageToken }),
+  );
+  return encoded(Buffer.concat([joinMessages(ENTRIES, messages), rest]));
 }

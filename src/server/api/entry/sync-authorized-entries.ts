@@ -43,9 +43,10 @@ export async function* syncAuthorizedEntries(
     return;
   }
   yield* revisionPages(authorized, pageSize);
-  const byId = new Map(authorized.map((entry) => [entry.id, entry]));
   const readOn = () => read().catch(endIfCancelled);
+  let byId: ReadonlyMap<string, Entry> | undefined;
   for (let next = await readOn(); next !== undefined; next = await readOn()) {
+    byId ??= new Map(authorized.map((entry) => [entry.id, entry]));
     yield* entryPages(named(next.ids, byId), outputMask, pageSize);
   }
 }

@@ -1,7 +1,5 @@
 /** SVIDs issued a second, and the server's CPU for each, beside what OpenSSL alone needs on this machine. */
 import { execFileSync } from 'node:child_process';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { buildCsr } from '../src/crypto/csr.ts';
 import { generateKey } from '../src/crypto/keys.ts';
 import { Entry } from '../src/wire/gen/spire/api/server/entry/v1/entry_pb.ts';
@@ -9,6 +7,7 @@ import { SVID } from '../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { attestAsAgent, createEntries } from './kit/agent-client.ts';
 import { BenchDomain, cpuMilliseconds } from './kit/domain.ts';
 import { figure, title } from './kit/figures.ts';
+import { startWatchedServer } from './kit/loop-watch.ts';
 
 const BATCH = 500;
 const BATCHES = 20;
@@ -20,10 +19,8 @@ export async function issuing(): Promise<void> {
   const bound = opensslBound();
   figure('OpenSSL: P-256 sign + verify', bound, 'µs');
   await using domain = await BenchDomain.create();
-  const delayFile = domain.path('delay.json');
-  process.env['LOOP_DELAY_FILE'] = delayFile;
-  const preload = [`--import=${join(import.meta.dirname, 'kit/loop-delay.ts')}`];
-  const { program } = await domain.startServer(preload);
+  const watch = await startWatchedServer(domain);
+  const { program } = watch;
   const client = await attestAsAgent(domain);
   const entryClient = client.admin.client(Entry);
   const ids = await createEntries(entryClient, BATCH, {
@@ -50,13 +47,14 @@ export async function issuing(): Promise<void> {
     if (failed !== undefined) throw new Error(failed.status?.message);
   };
   for (let warmUp = 0; warmUp < 6; warmUp++) await issueBatch();
-  program.child.kill('SIGWINCH');
+  await watch.reset();
   const x509 = await measure(BATCH * BATCHES, async () => {
     for (let i = 0; i < BATCHES; i++) await issueBatch();
   });
   figure(`X509-SVIDs a second, in batches of ${BATCH}`, x509.perSecond);
   figure('server CPU for each (SPIRE 672)', x509.cpuEach, 'µs');
   figure('times OpenSSL’s own part', x509.cpuEach / bound);
+  await watch.report('meanwhile');
 
   const issueJwts = async (count: number) => {
     let left = count;
@@ -68,16 +66,14 @@ export async function issuing(): Promise<void> {
     await Promise.all(Array.from({ length: JWT_AT_ONCE }, worker));
   };
   await issueJwts(1000);
+  await watch.reset();
   const jwt = await measure(JWT_CALLS, () => issueJwts(JWT_CALLS));
   figure(`JWT-SVIDs a second, ${JWT_AT_ONCE} calls at once`, jwt.perSecond);
   figure('server CPU for each (SPIRE 1074)', jwt.cpuEach, 'µs');
+  await watch.report('meanwhile');
 
   client.channel[Symbol.dispose]();
   client.admin[Symbol.dispose]();
-  await program.stop();
-  const { p99, max } = JSON.parse(await readFile(delayFile, 'utf8')) as Record<string, number>;
-  figure('event loop delay while issuing, p99 (goal 20)', p99 ?? NaN, 'ms');
-  figure('event loop delay while issuing, worst', max ?? NaN, 'ms');
 }
 
 /** Microseconds of one core for a P-256 signature and its verification. */

@@ -70,8 +70,11 @@ const held = (cache: X509Cache, id: string) =>
 
 /** Mints everything that is asked for. */
 function mint(cache: X509Cache, name = ''): void {
-  cache.setSvids(new Map(cache.staleEntries().map(({ entry: { id } }) => [id, svid(name)])));
+  cache.setSvids(new Map(cache.staleEntries().map(({ entry }) => [entry, svid(name)])));
 }
+
+/** An SVID for an entry of that ID, in its first revision. */
+const minted = (id: string, its: X509Svid) => new Map([[entry(id, ['u:1']), its]]);
 
 /** What a subscriber has not read yet; undefined if nothing. */
 async function unread(subscriber: Subscription): Promise<WorkloadUpdate | undefined> {
@@ -187,9 +190,28 @@ describe('what is minted', () => {
 
   test('an SVID whose entry has gone meanwhile is dropped', () => {
     const { cache } = newCache();
-    cache.setSvids(new Map([['gone', svid()]]));
+    cache.setSvids(minted('gone', svid()));
     assert.equal(cache.svidCount, 0);
   });
+
+  for (const [what, change] of [
+    ['another revision', { revisionNumber: 2 }],
+    ['another entry of the same ID', { createdAt: 9 }],
+  ] as const) {
+    test(`an SVID for what has become ${what} is dropped, and asked for again`, () => {
+      const { cache } = newCache();
+      const former = entry('a', ['u:1'], { spiffeId: SpiffeId.of(trustDomain, '/former') });
+      cache.update([former], [own], never);
+      const asked = cache.staleEntries();
+      cache.update([entry('a', ['u:1'], change)], [own], never);
+      cache.setSvids(new Map(asked.map((item) => [item.entry, svid('former')])));
+      assert.equal(cache.svidCount, 0);
+      assert.deepEqual(stale(cache), ['a']);
+      mint(cache, 'now');
+      assert.deepEqual(held(cache, 'a')[0]?.svid, svid('now'));
+      assert.deepEqual(stale(cache), []);
+    });
+  }
 });
 
 describe('eviction', () => {
@@ -317,7 +339,7 @@ describe('news', () => {
       undefined,
       ['b'],
     ],
-    ['a new SVID', (c) => c.setSvids(new Map([['a', svid('new')]])), ['a'], undefined],
+    ['a new SVID', (c) => c.setSvids(minted('a', svid('new'))), ['a'], undefined],
     ['an SVID dropped', (c) => c.dropSvids(held(c, 'a')), undefined, undefined],
   ];
   for (const [what, change, toA, toB] of changes) {
@@ -337,9 +359,9 @@ describe('news', () => {
     const both = [entry('a', ['u:1']), entry('b', ['u:1'])];
     cache.update(both, [own], never);
     const first = cache.subscribe(set('u:1'));
-    cache.setSvids(new Map([['a', svid()]]));
+    cache.setSvids(minted('a', svid()));
     assert.equal(await unread(first), undefined);
-    cache.setSvids(new Map([['b', svid()]]));
+    cache.setSvids(minted('b', svid()));
     assert.deepEqual(ids((await unread(first)) as WorkloadUpdate), ['a', 'b']);
 
     cache.dropSvids(held(cache, 'b'));
@@ -351,8 +373,8 @@ describe('news', () => {
 
   test('a newer update replaces one that was not read', async () => {
     const { cache, a } = world();
-    cache.setSvids(new Map([['a', svid('1')]]));
-    cache.setSvids(new Map([['a', svid('2')]]));
+    cache.setSvids(minted('a', svid('1')));
+    cache.setSvids(minted('a', svid('2')));
     const update = (await unread(a)) as WorkloadUpdate;
     assert.deepEqual(update.identities[0]?.svid, svid('2'));
     assert.equal(await unread(a), undefined);
@@ -361,9 +383,33 @@ describe('news', () => {
   test('an SVID that came meanwhile is not dropped with its former', () => {
     const { cache } = world();
     const former = held(cache, 'a');
-    cache.setSvids(new Map([['a', svid('new')]]));
+    cache.setSvids(minted('a', svid('new')));
     cache.dropSvids(former);
     assert.deepEqual(held(cache, 'a')[0]?.svid, svid('new'));
+  });
+
+  test('who loses its only SVID to a taint hears nothing before there is another', async () => {
+    const { cache, a } = world();
+    await unread(a);
+    cache.dropSvids(held(cache, 'a'));
+    const news = { ...own, sequenceNumber: 7n };
+    cache.update([...cache.matchingEntries(set('u:1', 'p:x', 'u:2'))], [news], never);
+    assert.equal(await unread(a), undefined, 'no identity would end its stream');
+    mint(cache, 'new');
+    const update = (await unread(a)) as WorkloadUpdate;
+    assert.deepEqual(
+      update.identities.map(({ svid: its }) => its),
+      [svid('new')],
+    );
+    assert.equal(update.bundle.sequenceNumber, 7n);
+  });
+
+  test('who loses its entry after its SVID is told so', async () => {
+    const { cache, a } = world();
+    await unread(a);
+    cache.dropSvids(held(cache, 'a'));
+    cache.update([], [own], never);
+    assert.deepEqual(ids((await unread(a)) as WorkloadUpdate), []);
   });
 
   test('who has left hears nothing and holds nothing', async () => {
@@ -372,7 +418,7 @@ describe('news', () => {
     a[Symbol.dispose]();
     b[Symbol.dispose]();
     assert.equal(cache.subscriberCount, 0);
-    cache.setSvids(new Map([['a', svid('new')]]));
+    cache.setSvids(minted('a', svid('new')));
     assert.equal(await unread(a), undefined);
   });
 

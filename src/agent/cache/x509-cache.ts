@@ -29,6 +29,8 @@ type CacheRecord = {
   selectors: readonly string[];
   svid: X509Svid | undefined;
   isStale: boolean;
+  /** Its SVID had to be forgotten, and there is no other yet. */
+  isDropped: boolean;
   /** When a workload last came for it; 0: never. */
   lastAccess: number;
 };
@@ -76,12 +78,16 @@ export class X509Cache {
     return counts;
   }
 
-  /** Takes SVIDs that were minted; those whose entry is gone are dropped. */
-  setSvids(svids: ReadonlyMap<string, X509Svid>): void {
+  /**
+   * Takes SVIDs that were minted, by the entries as they were when they were asked for. Those whose entry is gone are
+   * dropped, and those whose entry has changed meanwhile: they may say what it said before, and stay to be minted.
+   */
+  setSvids(svids: ReadonlyMap<AuthorizedEntry, X509Svid>): void {
     const dirty = new Set<Subscriber>();
-    for (const [entryId, svid] of svids) {
+    for (const [{ id: entryId, revisionNumber, createdAt }, svid] of svids) {
       const record = this.#records.get(entryId);
-      if (record === undefined) continue;
+      if (record?.entry.revisionNumber !== revisionNumber) continue;
+      if (record.entry.createdAt !== createdAt) continue;
       this.#setSvid(record, svid);
       record.isStale = false;
       this.#addMatching(record.selectors, dirty);
@@ -97,7 +103,9 @@ export class X509Cache {
   dropSvids(identities: Iterable<Identity>): void {
     for (const { entry, svid } of identities) {
       const record = this.#records.get(entry.id);
-      if (record !== undefined && record.svid === svid) this.#setSvid(record, undefined); // a newer one stays
+      if (record?.svid !== svid) continue; // a newer one stays
+      this.#setSvid(record, undefined);
+      record.isDropped = true;
     }
   }
 
@@ -231,6 +239,7 @@ export class X509Cache {
       selectors: selectorTexts(entry),
       svid: undefined,
       isStale: false,
+      isDropped: false,
       lastAccess: 0,
     };
     this.#records.set(entry.id, record);
@@ -300,6 +309,7 @@ export class X509Cache {
   #setSvid(record: CacheRecord, svid: X509Svid | undefined): void {
     this.#svidCount += Number(svid !== undefined) - Number(record.svid !== undefined);
     record.svid = svid;
+    record.isDropped = false;
     this.#shared.clear();
   }
 
@@ -311,7 +321,11 @@ export class X509Cache {
     if (dirty.size > 0) this.#shared.clear();
     for (const subscriber of dirty) {
       const { selectors, isNew } = subscriber;
-      if (isNew && this.#matching(selectors).some(({ svid }) => svid === undefined)) continue;
+      const records = this.#matching(selectors);
+      if (isNew && records.some(({ svid }) => svid === undefined)) continue;
+      // Being told of no identity ends a workload's stream; this one is about to have a new SVID.
+      if (records.some(({ isDropped }) => isDropped) && records.every(({ svid }) => !svid))
+        continue;
       subscriber.deliver(this.latest(selectors));
     }
   }

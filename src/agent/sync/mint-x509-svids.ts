@@ -40,11 +40,11 @@ export class X509SvidMinter {
     this.#deps = deps;
   }
 
-  /** As many as one call may ask for, by entry ID; what the server did not sign is left out. */
+  /** As many as one call may ask for, by entry; what the server did not sign is left out. */
   async mint(
     stale: readonly StaleEntry[],
     signal: AbortSignal,
-  ): Promise<ReadonlyMap<string, X509Svid>> {
+  ): Promise<ReadonlyMap<AuthorizedEntry, X509Svid>> {
     if (stale.length === 0) return new Map();
     const { log } = this.#deps;
     const batch = stale.slice(0, this.#limit);
@@ -55,10 +55,10 @@ export class X509SvidMinter {
     });
     const requests = await mapConcurrently(batch, KEY_THREADS, (item) => this.#request(item));
     const results = await this.#call(requests, signal);
-    const minted = new Map<string, X509Svid>();
+    const minted = new Map<AuthorizedEntry, X509Svid>();
     for (const [index, { entry, privateKey }] of requests.entries()) {
       const svid = this.#svidOf(entry, privateKey, results[index]);
-      if (svid !== undefined) minted.set(entry.id, svid);
+      if (svid !== undefined) minted.set(entry, svid);
     }
     return minted;
   }

@@ -40,7 +40,7 @@ export class ServerConnection implements Disposable {
     run: (client: Client<S>, options: CallOptions) => Promise<T>,
     options: ServerCallOptions,
   ): Promise<T> {
-    return this.#gate.share(() => this.#run(service, run, options));
+    return this.#gate.share(() => this.#run(service, run, options), options.signal);
   }
 
   /**
@@ -78,7 +78,8 @@ export class ServerConnection implements Disposable {
     try {
       return await run(channel.client(service), { signal, timeoutMilliseconds });
     } catch (error) {
-      if (!keepsConnection && channel === this.#channel) this.drop();
+      const tellsNothing = keepsConnection || signal.aborted; // nobody waited for it any more
+      if (!tellsNothing && channel === this.#channel) this.drop();
       throw error;
     }
   }

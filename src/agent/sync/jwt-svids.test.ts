@@ -101,3 +101,22 @@ test('a caller who leaves does not end it for the others', async () => {
   assert.ok(await second);
   assert.equal(jwt.fetched(), 1);
 });
+
+test('when the last caller has left, the server is not asked any more', async () => {
+  await using jwt = await jwtWorld();
+  jwt.server.failures.set('NewJWTSVID', new Fault('unavailable', 'not now'));
+  const sleepers = jwt.world.clock.sleepers;
+  const callers = [new AbortController(), new AbortController()];
+  const asked = callers.map(({ signal }) => jwt.fetch(['a'], signal));
+  await until(() => jwt.world.clock.sleepers > sleepers, 'the pause before the next try');
+  for (const [index, caller] of callers.entries()) {
+    caller.abort(new Error('gone'));
+    await assert.rejects(asked[index] as Promise<unknown>, { message: 'gone' });
+  }
+  await until(() => jwt.world.clock.sleepers === sleepers, 'the end of the pause');
+  assert.equal(jwt.fetched(), 1);
+
+  jwt.server.failures.delete('NewJWTSVID');
+  assert.ok(await jwt.fetch(), 'the next one asks anew');
+  assert.equal(jwt.fetched(), 2);
+});

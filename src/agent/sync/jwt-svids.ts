@@ -28,6 +28,13 @@ export type JwtSvidsDeps = {
 
 type Entry = Parameters<Identities['fetchJwtSvid']>[0];
 
+type Renewal = {
+  readonly svid: Promise<JwtSvid>;
+  readonly ended: AbortController;
+  /** How many callers wait for it. */
+  waiting: number;
+};
+
 /** For a caller who has no token at all. */
 const REQUEST_MILLISECONDS = 30_000;
 const RETRY = { initialMs: 1000, maxMs: 24_000, multiplier: 1.5, jitter: 0.1 };
@@ -46,11 +53,16 @@ export class JwtSvids {
   readonly #deps: JwtSvidsDeps;
   readonly #cache: JwtSvidCache;
   /** One request at a time for the same token; whoever asks meanwhile waits for it too. */
-  readonly #underWay = new Map<string, Promise<JwtSvid>>();
+  readonly #underWay = new Map<string, Renewal>();
 
   constructor(deps: JwtSvidsDeps) {
     this.#deps = deps;
     this.#cache = new JwtSvidCache(deps.maxSize);
+    const { signal } = deps;
+    const stop = () => {
+      for (const { ended } of this.#underWay.values()) ended.abort(signal.reason);
+    };
+    signal.addEventListener('abort', stop, { once: true });
   }
 
   /** As `Identities.fetchJwtSvid`. */
@@ -61,7 +73,15 @@ export class JwtSvids {
     if (cached !== undefined && !isPastHalfLife(lifetimeOf(cached), now, this.#deps.random)) {
       return cached;
     }
-    return unlessAborted(this.#renewOnce(entry, audience, cached), signal);
+    const key = `${entry.id} ${jwtSvidKey(entry.spiffeId, audience)}`;
+    const renewal = this.#underWay.get(key) ?? this.#start(key, entry, audience, cached);
+    renewal.waiting++;
+    try {
+      return await unlessAborted(renewal.svid, signal);
+    } finally {
+      renewal.waiting--;
+      if (renewal.waiting === 0) this.#abandon(key, renewal);
+    }
   }
 
   /** Forgets what these keys have signed. */
@@ -78,30 +98,38 @@ export class JwtSvids {
     return this.#cache.size;
   }
 
-  #renewOnce(
+  #start(
+    key: string,
     entry: Entry,
     audience: readonly string[],
     cached: JwtSvid | undefined,
-  ): Promise<JwtSvid> {
-    const key = `${entry.id} ${jwtSvidKey(entry.spiffeId, audience)}`;
-    const underWay = this.#underWay.get(key);
-    if (underWay !== undefined) return underWay;
-    const renewal = this.#renew(entry, audience, cached).finally(() => this.#underWay.delete(key));
+  ): Renewal {
+    const ended = new AbortController();
+    if (this.#deps.signal.aborted) ended.abort(this.#deps.signal.reason);
+    const svid = this.#renew(entry, audience, cached, ended.signal);
+    const renewal = { svid, ended, waiting: 0 };
     this.#underWay.set(key, renewal);
     return renewal;
+  }
+
+  /** It is over, or nobody waits for it any more: then it must not go on, or a caller could heap them up. */
+  #abandon(key: string, renewal: Renewal): void {
+    if (this.#underWay.get(key) === renewal) this.#underWay.delete(key);
+    renewal.ended.abort(new Fault('canceled', 'nobody waits for the JWT-SVID any more'));
   }
 
   async #renew(
     entry: Entry,
     audience: readonly string[],
     cached: JwtSvid | undefined,
+    signal: AbortSignal,
   ): Promise<JwtSvid> {
-    const { clock, log, signal, cacheHitTimeoutMilliseconds } = this.#deps;
+    const { clock, log, cacheHitTimeoutMilliseconds } = this.#deps;
     const isUsable = () => cached !== undefined && unixSeconds(clock) < cached.expiresAt;
     try {
       const endsAt =
         clock.now() + (isUsable() ? cacheHitTimeoutMilliseconds : REQUEST_MILLISECONDS);
-      const { id, svid } = await this.#fetchUntil(endsAt, entry, audience);
+      const { id, svid } = await this.#fetchUntil(endsAt, entry, audience, signal);
       this.#cache.set(id, audience, svid);
       return svid;
     } catch (error) {
@@ -123,12 +151,17 @@ export class JwtSvids {
   }
 
   /** Tries again until that time, as long as another try may help. */
-  async #fetchUntil(endsAt: number, entry: Entry, audience: readonly string[]): Promise<Fetched> {
-    const { clock, random, log, signal } = this.#deps;
+  async #fetchUntil(
+    endsAt: number,
+    entry: Entry,
+    audience: readonly string[],
+    signal: AbortSignal,
+  ): Promise<Fetched> {
+    const { clock, random, log } = this.#deps;
     const backoff = createBackoff({ clock, random, ...RETRY });
     for (;;) {
       try {
-        return await this.#fetch(entry, audience, endsAt - clock.now());
+        return await this.#fetch(entry, audience, endsAt - clock.now(), signal);
       } catch (error) {
         const pause = backoff.next() ?? 0;
         const mayHelp = !signal.aborted && !finalKinds.has(kindOf(error));
@@ -143,8 +176,9 @@ export class JwtSvids {
     entry: Entry,
     audience: readonly string[],
     timeoutMilliseconds: number,
+    signal: AbortSignal,
   ): Promise<Fetched> {
-    const { connection, log, signal } = this.#deps;
+    const { connection, log } = this.#deps;
     let svid: ProtoJwtSvid | undefined;
     try {
       ({ svid } = await connection.call(
@@ -154,6 +188,7 @@ export class JwtSvids {
         { signal, timeoutMilliseconds },
       ));
     } catch (error) {
+      if (signal.aborted) throw error;
       log.error('Failed to fetch JWT SVID', { error: error as Error });
       throw rpcFailure('failed to fetch JWT SVID', error);
     }
@@ -180,7 +215,7 @@ const lifetimeOf = ({ issuedAt, expiresAt }: JwtSvid) => ({
   notAfter: expiresAt,
 });
 
-/** The caller may leave; what was asked for goes on for the next one. */
+/** The caller may leave; what was asked for goes on for the others. */
 async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
   const { promise: aborted, reject } = Promise.withResolvers<never>();
   const abort = () => {

@@ -28,7 +28,12 @@ const MAX_SIGNATURE_CHECKS = 100;
 /** The same for looking through them. */
 const MAX_INTERMEDIATES = 1000;
 
+type Chain = readonly Certificate[];
+
 type Search = ChainRequest & {
+  /** Whether all chains are wanted, or any. */
+  readonly all: boolean;
+  readonly found: Chain[];
   /** How many signatures may still be checked. */
   signaturesLeft: number;
   readonly comparisons: ComparisonBudget;
@@ -46,42 +51,55 @@ type DeadEnd = {
  * critical that we do not know. Returns leaf…root. Throws 'invalid' in Go's words. Revocation is not looked at.
  */
 export async function verifyChain(request: ChainRequest): Promise<readonly Certificate[]> {
+  const [chain] = await findChains(request, false);
+  return chain;
+}
+
+/** All such paths, as many as the limit on signature checks lets be found: one at least. */
+export const verifyChains = (request: ChainRequest): Promise<readonly (readonly Certificate[])[]> =>
+  findChains(request, true);
+
+async function findChains(request: ChainRequest, all: boolean): Promise<[Chain, ...Chain[]]> {
   const { leaf, roots } = request;
   if (request.intermediates.length > MAX_INTERMEDIATES) {
     throw new Fault('invalid', 'x509: too many intermediate certificates');
   }
   const search: Search = {
     ...request,
+    all,
+    found: [],
     signaturesLeft: MAX_SIGNATURE_CHECKS,
     comparisons: comparisonBudget(),
   };
   checkCertificate(search, leaf, 'leaf', []);
   const isAnchor = roots.some((root) => Buffer.compare(root.der, leaf.der) === 0);
-  if (isAnchor && allowsUse([leaf], request.extendedKeyUsage)) return [leaf];
+  if (isAnchor && allowsUse([leaf], request.extendedKeyUsage)) return [[leaf]];
   const end: DeadEnd = { reason: undefined };
-  const chain = isAnchor ? undefined : await extend(search, [leaf], end);
-  if (chain !== undefined) return chain;
+  if (!isAnchor) {
+    await extend(search, [leaf], end).catch((error: unknown) => {
+      if (search.found.length === 0) throw error;
+    });
+  }
+  const [first, ...others] = search.found;
+  if (first !== undefined) return [first, ...others];
   throw end.reason ?? (isAnchor ? incompatibleUsage() : unknownAuthority(end));
 }
 
-/** Depth first, roots before intermediates. Undefined: a dead end. */
-async function extend(
-  search: Search,
-  chain: readonly Certificate[],
-  end: DeadEnd,
-): Promise<readonly Certificate[] | undefined> {
+/** Depth first, roots before intermediates. Answers whether the search is over. */
+async function extend(search: Search, chain: Chain, end: DeadEnd): Promise<boolean> {
   for (const root of candidates(search.roots, chain)) {
     if (!(await accepts(search, root, 'root', chain, end))) continue;
     const whole = [...chain, root];
-    if (allowsUse(whole, search.extendedKeyUsage)) return whole;
-    end.reason = incompatibleUsage();
+    if (allowsUse(whole, search.extendedKeyUsage)) {
+      search.found.push(whole);
+      if (!search.all) return true;
+    } else end.reason = incompatibleUsage();
   }
   for (const intermediate of candidates(search.intermediates, chain)) {
     if (!(await accepts(search, intermediate, 'intermediate', chain, end))) continue;
-    const whole = await extend(search, [...chain, intermediate], end);
-    if (whole !== undefined) return whole;
+    if (await extend(search, [...chain, intermediate], end)) return true;
   }
-  return undefined;
+  return false;
 }
 
 /** Those that may have issued the last of the chain and are not in it, with the key that it names first. */

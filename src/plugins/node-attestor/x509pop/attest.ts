@@ -6,7 +6,7 @@ import {
   parseCertificate,
   parseCertificates,
 } from '../../../crypto/x509/certificate.ts';
-import { verifyChain } from '../../../crypto/x509/verify-chain.ts';
+import { verifyChains } from '../../../crypto/x509/verify-chain.ts';
 import type { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import { agentIdOfSuffix } from '../agent-id.ts';
 import type { ServerNodeAttestorEnv } from '../builtins.ts';
@@ -84,29 +84,14 @@ async function verifiedAuthorities(
   roots: readonly Certificate[],
   { clock }: AttestDeps,
 ): Promise<readonly Certificate[]> {
-  const at = unixSeconds(clock);
-  const chain = await verifyChain({ leaf, intermediates, roots, at }).catch((error: unknown) => {
+  const request = { leaf, intermediates, roots, at: unixSeconds(clock) };
+  const chains = await verifyChains(request).catch((error: unknown) => {
     throw new Fault('denied', `certificate verification failed: ${reasonOf(error)}`, {
       cause: error,
     });
   });
-  const verifies = (from: Certificate, to: readonly Certificate[]) =>
-    verifyChain({ leaf: from, intermediates, roots: to, at }).then(
-      () => true,
-      () => false,
-    );
-  const found = new Map(
-    chain.slice(1).map((certificate) => [fingerprint(certificate.der), certificate]),
-  );
-  for (const root of roots) {
-    if (await verifies(leaf, [root])) found.set(fingerprint(root.der), root);
-  }
-  for (const intermediate of intermediates) {
-    const stands = (await verifies(leaf, [intermediate])) && (await verifies(intermediate, roots));
-    if (stands) found.set(fingerprint(intermediate.der), intermediate);
-  }
-  found.delete(fingerprint(leaf.der));
-  return [...found.values()];
+  const above = chains.flatMap((chain) => chain.slice(1));
+  return [...new Map(above.map((one) => [fingerprint(one.der), one])).values()];
 }
 
 async function proveKey(leaf: Certificate, conversation: AttestationConversation): Promise<void> {

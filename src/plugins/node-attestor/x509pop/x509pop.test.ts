@@ -179,6 +179,28 @@ describe('x509pop', () => {
     );
   });
 
+  test('names no authority that stands in chains alone that do not verify', async () => {
+    const top = await rootAuthority('top', { basicConstraints: { ca: true, pathLength: 1 } });
+    const [first, middle] = await Promise.all([
+      intermediateAuthority(top, 'first'),
+      intermediateAuthority(top, 'middle'),
+    ]);
+    // Each of its links holds, and so do all of it but its root: the path is too long for that one.
+    const longer = await intermediateAuthority(middle, 'first', {
+      publicKey: first.key.publicKey.spki,
+      subjectKeyId: first.certificate.subjectKeyId,
+    });
+    await file('top.pem', pem(top));
+    const { attestation } = await exchange({
+      agent: await agentOf(await leafOf(first, ''), longer, middle, first),
+      server: await server(`ca_bundle_path = "${at('top.pem')}"`),
+    });
+    assert.deepEqual(
+      attestation.selectorValues.filter((value) => value.startsWith('ca:')).toSorted(),
+      [first, top].map(({ certificate }) => `ca:fingerprint:${sha1(certificate.der)}`).toSorted(),
+    );
+  });
+
   test('reads renewed files at the next attestation', async () => {
     const [key, chain] = await Promise.all([file('r.key', keyPem(node)), file('r.pem', pem(node))]);
     const attestor = await agent(`private_key_path = "${key}"\ncertificate_path = "${chain}"`);

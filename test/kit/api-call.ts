@@ -39,7 +39,7 @@ export function testCall({
     caller,
     address: '127.0.0.1:4711',
     clientIp: '127.0.0.1',
-    log: recordingLog(lines),
+    log: recordingLog(lines, {}, 'debug'),
     signal,
     audit: (fields) => {
       Object.assign(audited, fields);

@@ -1,9 +1,13 @@
-import { type Log, type LogFields, silentLog } from '../../src/ops/log.ts';
+import { type Log, type LogFields, type LogLevel, silentLog } from '../../src/ops/log.ts';
 
 export type LogLine = { readonly message: string; readonly fields: LogFields };
 
-/** Keeps what is logged at info and above. */
-export function recordingLog(lines: LogLine[], carried: LogFields = {}): Log {
+/** Keeps what is logged at info and above, or with `level: 'debug'` what a server at that level would write. */
+export function recordingLog(
+  lines: LogLine[],
+  carried: LogFields = {},
+  level: LogLevel = 'info',
+): Log {
   const keep = (message: string, fields: LogFields = {}) => {
     lines.push({ message, fields: { ...carried, ...fields } });
   };
@@ -12,6 +16,7 @@ export function recordingLog(lines: LogLine[], carried: LogFields = {}): Log {
     error: keep,
     warn: keep,
     info: keep,
-    child: (fields) => recordingLog(lines, { ...carried, ...fields }),
+    ...(level === 'debug' && { debug: keep, enabled: (wanted) => wanted !== 'trace' }),
+    child: (fields) => recordingLog(lines, { ...carried, ...fields }, level),
   };
 }

@@ -12,7 +12,7 @@ test('an item that fails fails alone', async () => {
   const call = testCall();
   const results = await answerEach(call, [1, 2, 3], {
     async act(item, batch) {
-      batch.audit({ item });
+      batch.audit({ item, entry_id: `e${item}` });
       if (item === 2) throw new Fault('not-found', 'entry not found');
       return `${item} done`;
     },
@@ -20,13 +20,13 @@ test('an item that fails fails alone', async () => {
   });
   assert.deepEqual(results, ['1 done', '2: 5 entry not found', '3 done']);
   assert.deepEqual(call.items, [
-    { fields: { item: 1 }, refusal: undefined },
-    { fields: { item: 2 }, refusal: 'entry not found' },
-    { fields: { item: 3 }, refusal: undefined },
+    { fields: { item: 1, entry_id: 'e1' }, refusal: undefined },
+    { fields: { item: 2, entry_id: 'e2' }, refusal: 'entry not found' },
+    { fields: { item: 3, entry_id: 'e3' }, refusal: undefined },
   ]);
   assert.deepEqual(
-    call.lines.map(({ message }) => message),
-    ['Entry not found'],
+    call.lines.map(({ message, fields }) => [message, fields['entry_id']]),
+    [['Entry not found', 'e2']],
   );
 });
 

@@ -38,7 +38,7 @@ export async function answerEach<Item, Result>(
         fields = { ...fields, ...more };
       },
       refused: (thrown) => {
-        logRefusal(call.log, thrown);
+        logRefusal(call.log, thrown, fields);
         refusal = asFault(thrown);
         return protoStatus(thrown);
       },

@@ -1,6 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import { Fault, kindOf, reasonOf } from '../../base/fault.ts';
-import type { Log, LogFields } from '../../ops/log.ts';
+import type { Log, LogFields, LogValue } from '../../ops/log.ts';
 import type { Interceptor, RpcCall } from '../../rpc/serve.ts';
 import { methodPath } from '../../rpc/service.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
@@ -42,6 +42,7 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
   return async (rpc, proceed) => {
     const { identity, caller, log } = await authenticate(deps, rpc);
     const record = await auditRecord(deps, rpc.method, identity, log);
+    const audited: Record<string, LogValue> = {};
     const call: Call = {
       caller,
       address: identity.kind === 'local' ? '' : sourceText(identity.source),
@@ -52,6 +53,7 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
       },
       audit: (fields) => {
         record.add(fields);
+        Object.assign(audited, fields);
       },
       auditItems: () => record.items(),
       rateLimit: (count) => rateLimit(deps, rpc, identity, count),
@@ -60,7 +62,7 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
       await proceed(call);
       record.succeeded();
     } catch (error) {
-      logRefusal(log, error);
+      logRefusal(log, error, audited);
       record.failed(
         error instanceof Fault
           ? error

@@ -51,7 +51,18 @@ for (const [why, thrown, kind, message] of composed) {
   });
 }
 
-const logged: [why: string, thrown: unknown, line: LogLine | undefined][] = [
+const logged: [
+  why: string,
+  thrown: unknown,
+  line: LogLine | undefined,
+  audited?: Record<string, string>,
+][] = [
+  [
+    'whom the call was about, and of the rest of the audit record nothing',
+    notFound('agent not found', missing),
+    { message: 'Agent not found', fields: { spiffe_id: 'spiffe://example.org/spire/agent/a' } },
+    { spiffe_id: 'spiffe://example.org/spire/agent/a', entry_id: '', csr: 'c0ffee' },
+  ],
   [
     'an invalid argument',
     new Fault('invalid', 'missing ID'),
@@ -82,10 +93,10 @@ const logged: [why: string, thrown: unknown, line: LogLine | undefined][] = [
   ],
   ['nothing where the caller has gone', new Fault('canceled', 'context canceled'), undefined],
 ];
-for (const [why, thrown, line] of logged) {
+for (const [why, thrown, line, audited] of logged) {
   test(`logs ${why}`, () => {
     const lines: LogLine[] = [];
-    logRefusal(recordingLog(lines), thrown);
+    logRefusal(recordingLog(lines), thrown, audited);
     assert.deepEqual(lines, line === undefined ? [] : [line]);
   });
 }

@@ -1,5 +1,5 @@
 import { Fault, type FaultKind, kindOf, reasonOf, wrapFault } from '../../base/fault.ts';
-import type { Log } from '../../ops/log.ts';
+import type { Log, LogFields } from '../../ops/log.ts';
 import { rpcErrorText } from '../../rpc/status.ts';
 
 /** A refusal that SPIRE returns without a line in its log ("plain" in `reference/server.md` §14). */
@@ -29,15 +29,27 @@ const kept = (kind: FaultKind): FaultKind => (kind === 'unknown' ? 'internal' : 
 /** Nobody waits for the answer: not an error of anyone's. */
 const silentKinds: ReadonlySet<FaultKind> = new Set(['canceled', 'deadline']);
 
-/** The line that an error leaves in the log (`reference/server.md` §14.1). */
-export function logRefusal(log: Log, thrown: unknown): void {
+/** Of what is audited, whom or what the call was about; SPIRE's lines name them under the same fields. */
+const subjects = [
+  'agent_id',
+  'entry_id',
+  'node_attestor_type',
+  'spiffe_id',
+  'trust_domain_id',
+] as const;
+
+/** The line that an error leaves in the log (`reference/server.md` §14.1), with the subject of the call. */
+export function logRefusal(log: Log, thrown: unknown, audited: LogFields = {}): void {
   if (thrown instanceof PlainFault || silentKinds.has(kindOf(thrown))) return;
   const { message, inner } = parts(thrown);
-  log.error(
-    kindOf(thrown) === 'invalid' ? `Invalid argument: ${message}` : capitalised(message),
-    inner === undefined ? {} : { error: innerText(inner) },
-  );
+  log.error(kindOf(thrown) === 'invalid' ? `Invalid argument: ${message}` : capitalised(message), {
+    ...subjectOf(audited),
+    ...(inner !== undefined && { error: innerText(inner) }),
+  });
 }
+
+const subjectOf = (audited: LogFields): LogFields =>
+  Object.fromEntries(subjects.filter((name) => audited[name]).map((name) => [name, audited[name]]));
 
 /** Takes the composed text apart again: the handler's own words, and what the layer below said. */
 function parts(thrown: unknown): { message: string; inner: unknown } {

@@ -20,6 +20,12 @@ apiSuite('PostStatus', (world) => {
       spiffe_id: 'spiffe://example.org/spire/agent/a',
       agent_version: '1.16.0',
     });
+    assert.deepEqual(call.lines, [
+      {
+        message: 'Agent status updated',
+        fields: { agent_version: '1.16.0', spiffe_id: 'spiffe://example.org/spire/agent/a' },
+      },
+    ]);
   });
 
   test('writes a known version no second time', async () => {

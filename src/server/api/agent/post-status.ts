@@ -20,7 +20,7 @@ const MAX_VERSION_BYTES = 255;
 export async function postStatus(
   { agents }: PostStatusDeps,
   { agentVersion }: Pick<PostStatusRequest, 'agentVersion'>,
-  call: Pick<Call, 'caller' | 'rateLimit' | 'audit'>,
+  call: Pick<Call, 'caller' | 'rateLimit' | 'audit' | 'log'>,
 ): Promise<Answer<typeof PostStatusResponseSchema>> {
   const id = callingAgent(call);
   call.audit({ spiffe_id: id.toString() });
@@ -36,6 +36,10 @@ export async function postStatus(
     await agents
       .update(id, { agentVersion })
       .catch(rethrow('failed to update agent', { notFound: 'agent not found' }));
+    call.log.debug('Agent status updated', {
+      agent_version: agentVersion,
+      spiffe_id: id.toString(),
+    });
   }
   return {};
 }

@@ -88,7 +88,11 @@ apiSuite('BatchCreate-, BatchUpdate- and BatchSetFederatedBundle', (world) => {
     const { result: first, call: made } = await setOne(whole('set.test'));
     assert.equal(first?.status?.code, 0);
     assert.equal(made.lines[0]?.message, 'Bundle set successfully');
-    const { result: second } = await setOne({ trustDomain: 'set.test', sequenceNumber: 1n });
+    const { result: second, call: again } = await setOne({
+      trustDomain: 'spiffe://set.test',
+      sequenceNumber: 1n,
+    });
+    assert.deepEqual(again.lines[0]?.fields, { trust_domain_id: 'spiffe://set.test' }); // as given
     assert.equal(second?.bundle?.sequenceNumber, 1n);
     assert.deepEqual(stored('set.test')?.x509Authorities, []);
   });

@@ -31,10 +31,10 @@ export async function batchSetFederatedBundle(
 ): Promise<{ results: Result[] }> {
   const set = async (proto: Bundle, item: BatchItem): Promise<Result> => {
     item.audit(bundleAuditFields(proto));
-    const trustDomain = federatedTrustDomain(proto.trustDomain, own, OWN);
+    federatedTrustDomain(proto.trustDomain, own, OWN);
     const wanted = prefixed('failed to convert bundle', () => bundleFromProto(proto));
     const bundle = await bundles.set(wanted).catch(rethrow('failed to set bundle'));
-    call.log.info('Bundle set successfully', { trust_domain_id: trustDomain.name });
+    call.log.info('Bundle set successfully', { trust_domain_id: proto.trustDomain });
     return { status: okStatus, bundle: bundleToProto(bundle, request.outputMask) };
   };
   const refused = (_: Bundle, status: Result['status']): Result => ({ status });

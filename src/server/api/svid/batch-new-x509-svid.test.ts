@@ -7,7 +7,7 @@ import { Fault } from '../../../base/fault.ts';
 import { generateKey } from '../../../crypto/keys.ts';
 import { parseCertificate } from '../../../crypto/x509/certificate.ts';
 import { BatchNewX509SVIDRequestSchema } from '../../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
-import { sha256Hex } from '../audit-values.ts';
+import { rfc3339, sha256Hex } from '../audit-values.ts';
 import { batchNewX509Svid } from './batch-new-x509-svid.ts';
 
 type Params = { entryId: string; csr: Uint8Array };
@@ -69,6 +69,18 @@ apiSuite('BatchNewX509SVID', (world) => {
           expires_at: leaf.notAfter,
         },
         refusal: undefined,
+      },
+    ]);
+    assert.deepEqual(call.lines, [
+      {
+        message: 'Signed X509 SVID',
+        fields: {
+          spiffe_id: 'spiffe://example.org/web',
+          serial_num: leaf.serialNumber,
+          expiration: rfc3339(leaf.notAfter),
+          entry_id: 'web',
+          revision_number: 0,
+        },
       },
     ]);
   });

@@ -15,6 +15,7 @@ import { answerEach, type BatchItem } from '../batch.ts';
 import { type Call, callingAgent } from '../call.ts';
 import { notFound, rethrow } from '../refusal.ts';
 import { x509SvidToProto } from '../x509-svid-answer.ts';
+import { logX509Svid } from './log-issued.ts';
 
 export type BatchNewX509SvidDeps = {
   readonly entries: Pick<EntryRegistry, 'authorizedEntry'>;
@@ -52,11 +53,13 @@ export async function batchNewX509Svid(
     const csr = prefixed('malformed CSR', () => parseCsr(der));
     await verifyCsr(csr).catch(rethrow('invalid CSR signature', { kind: 'invalid' }));
 
-    const { spiffeId: id, dnsNames, x509SvidTtlSeconds: ttlSeconds } = entry;
+    const { spiffeId: id, dnsNames, x509SvidTtlSeconds: ttlSeconds, revisionNumber } = entry;
     const svid = await issuer
       .workloadX509Svid({ id, publicKey: csr.publicKey, dnsNames, ttlSeconds })
       .catch(rethrow('failed to sign X509-SVID'));
     item.audit({ spiffe_id: id.toString(), expires_at: svid.notAfter });
+    const about = () => ({ entry_id: entryId, revision_number: revisionNumber });
+    logX509Svid(call.log, { id, svid, about });
     return { status: okStatus, svid: x509SvidToProto(id, svid) };
   };
   const refused = (_: NewX509SVIDParams, status: Result['status']): Result => ({ status });

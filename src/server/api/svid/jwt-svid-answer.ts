@@ -7,7 +7,9 @@ import type { JWTSVIDSchema } from '../../../wire/gen/spire/api/types/jwtsvid_pb
 import { prefixed } from '../../../wire/prefixed.ts';
 import { spiffeIdToProto } from '../../../wire/spiffe-id.ts';
 import type { Issuer, JwtSvidRequest } from '../../ca/contract.ts';
+import type { Call } from '../call.ts';
 import { rethrow } from '../refusal.ts';
+import { logJwtSvid } from './log-issued.ts';
 
 export type JwtSvidDeps = {
   readonly issuer: Pick<Issuer, 'workloadJwtSvid'>;
@@ -32,17 +34,17 @@ export const jwtSvidSubject = (parse: () => SpiffeId, trustDomain: TrustDomain):
 export async function jwtSvid(
   { issuer }: Pick<JwtSvidDeps, 'issuer'>,
   request: JwtSvidRequest,
+  { log }: Pick<Call, 'log'>,
 ): Promise<MessageInitShape<typeof JWTSVIDSchema>> {
   if (request.audience.length === 0) {
     throw new Fault('invalid', 'at least one audience is required');
   }
-  const { token, issuedAt, expiresAt } = await issuer
-    .workloadJwtSvid(request)
-    .catch(rethrow('failed to sign JWT-SVID'));
+  const svid = await issuer.workloadJwtSvid(request).catch(rethrow('failed to sign JWT-SVID'));
+  logJwtSvid(log, { id: request.id, audience: request.audience, svid });
   return {
-    token,
+    token: svid.token,
     id: spiffeIdToProto(request.id),
-    issuedAt: BigInt(issuedAt),
-    expiresAt: BigInt(expiresAt),
+    issuedAt: BigInt(svid.issuedAt),
+    expiresAt: BigInt(svid.expiresAt),
   };
 }

@@ -5,6 +5,7 @@ import { type Init, testCall } from '../../../../test/kit/api-call.ts';
 import { apiSuite } from '../../../../test/kit/api-world.ts';
 import { Fault } from '../../../base/fault.ts';
 import { MintJWTSVIDRequestSchema } from '../../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
+import { rfc3339 } from '../audit-values.ts';
 import { mintJwtSvid } from './mint-jwt-svid.ts';
 
 /** The claims of a token, unverified. */
@@ -43,6 +44,16 @@ apiSuite('MintJWTSVID', (world) => {
       audience: 'a,,b',
       spiffe_id: 'spiffe://example.org/web',
     });
+    assert.deepEqual(call.lines, [
+      {
+        message: 'Server CA successfully signed JWT SVID',
+        fields: {
+          spiffe_id: 'spiffe://example.org/web',
+          audience: '[a  b]',
+          expiration: rfc3339(now + 60),
+        },
+      },
+    ]);
   });
 
   test('has the default lifetime', async () => {

@@ -11,7 +11,7 @@ import { checkJwtEnabled, type JwtSvidDeps, jwtSvid, jwtSvidSubject } from './jw
 export async function mintJwtSvid(
   deps: JwtSvidDeps,
   request: Pick<MintJWTSVIDRequest, 'id' | 'audience' | 'ttl'>,
-  call: Pick<Call, 'audit'>,
+  call: Pick<Call, 'audit' | 'log'>,
 ): Promise<Answer<typeof MintJWTSVIDResponseSchema>> {
   const { audience, ttl: ttlSeconds } = request;
   call.audit({
@@ -21,5 +21,5 @@ export async function mintJwtSvid(
   checkJwtEnabled(deps);
   const id = jwtSvidSubject(() => spiffeIdFromProto(request.id), deps.trustDomain);
   call.audit({ spiffe_id: id.toString() });
-  return { svid: await jwtSvid(deps, { id, audience, ttlSeconds, includeJti: false }) };
+  return { svid: await jwtSvid(deps, { id, audience, ttlSeconds, includeJti: false }, call) };
 }

@@ -41,6 +41,18 @@ apiSuite('MintX509SVID', (world) => {
       subject: 'O=Acme',
       expires_at: rfc3339(leaf.notAfter),
     });
+    assert.deepEqual(call.lines, [
+      {
+        message: 'Signed X509 SVID',
+        fields: {
+          spiffe_id: WEB,
+          serial_num: leaf.serialNumber,
+          expiration: rfc3339(leaf.notAfter),
+          dns_name: 'web.example.org,*.example.org.test',
+          subject: 'O=Acme',
+        },
+      },
+    ]);
   });
 
   test('has the defaults where the CSR says nothing', async () => {

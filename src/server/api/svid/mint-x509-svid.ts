@@ -16,6 +16,7 @@ import { commaList, rfc3339, sha256Hex } from '../audit-values.ts';
 import type { Call } from '../call.ts';
 import { rethrow } from '../refusal.ts';
 import { x509SvidToProto } from '../x509-svid-answer.ts';
+import { logX509Svid } from './log-issued.ts';
 
 export type MintX509SvidDeps = {
   readonly issuer: Pick<Issuer, 'workloadX509Svid'>;
@@ -26,7 +27,7 @@ export type MintX509SvidDeps = {
 export async function mintX509Svid(
   { issuer, trustDomain }: MintX509SvidDeps,
   { csr: der, ttl }: Pick<MintX509SVIDRequest, 'csr' | 'ttl'>,
-  call: Pick<Call, 'audit'>,
+  call: Pick<Call, 'audit' | 'log'>,
 ): Promise<Answer<typeof MintX509SVIDResponseSchema>> {
   call.audit({ csr: sha256Hex(der), ttl });
   if (der.length === 0) throw new Fault('invalid', 'missing CSR');
@@ -44,12 +45,9 @@ export async function mintX509Svid(
       subject: csr.subject,
     })
     .catch(rethrow('failed to sign X509-SVID'));
-  call.audit({
-    spiffe_id: id.toString(),
-    dns_name: commaList(csr.dnsNames),
-    subject: nameText(csr.subject),
-    expires_at: rfc3339(svid.notAfter),
-  });
+  const asked = { dns_name: commaList(csr.dnsNames), subject: nameText(csr.subject) };
+  call.audit({ spiffe_id: id.toString(), ...asked, expires_at: rfc3339(svid.notAfter) });
+  logX509Svid(call.log, { id, svid, about: () => asked });
   return { svid: x509SvidToProto(id, svid) };
 }
 

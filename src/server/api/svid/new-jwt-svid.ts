@@ -17,7 +17,7 @@ export type NewJwtSvidDeps = JwtSvidDeps & {
 export async function newJwtSvid(
   deps: NewJwtSvidDeps,
   { entryId, audience }: Pick<NewJWTSVIDRequest, 'entryId' | 'audience'>,
-  call: Pick<Call, 'caller' | 'rateLimit' | 'audit'>,
+  call: Pick<Call, 'caller' | 'rateLimit' | 'audit' | 'log'>,
 ): Promise<Answer<typeof NewJWTSVIDResponseSchema>> {
   call.audit({ entry_id: entryId, audience: commaList(audience) });
   await call
@@ -29,12 +29,9 @@ export async function newJwtSvid(
   const id = jwtSvidSubject(() => entry.spiffeId, deps.trustDomain);
   call.audit({ spiffe_id: id.toString() });
 
-  const svid = await jwtSvid(deps, {
-    id,
-    audience,
-    ttlSeconds: entry.jwtSvidTtlSeconds,
-    includeJti: entry.additionalAttributes?.jwtSvidIncludeJti ?? false,
-  });
-  call.audit({ ttl: entry.jwtSvidTtlSeconds });
+  const ttlSeconds = entry.jwtSvidTtlSeconds;
+  const includeJti = entry.additionalAttributes?.jwtSvidIncludeJti ?? false;
+  const svid = await jwtSvid(deps, { id, audience, ttlSeconds, includeJti }, call);
+  call.audit({ ttl: ttlSeconds });
   return { svid };
 }

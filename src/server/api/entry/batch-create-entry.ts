@@ -1,7 +1,5 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { okStatus } from '../../../rpc/status.ts';
-import type { Entry as DomainEntry } from '../../../spiffe/entry.ts';
-import { compareSelectors } from '../../../spiffe/selector.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { entryFromProto, entryToProto } from '../../../wire/entry.ts';
 import type {
@@ -15,6 +13,7 @@ import { answerEach, type BatchItem } from '../batch.ts';
 import type { Call } from '../call.ts';
 import { PlainFault, rethrow } from '../refusal.ts';
 import { entryAuditFields } from './entry-audit.ts';
+import { sortedAsAnswered } from './sorted-as-answered.ts';
 
 export type BatchCreateEntryDeps = {
   readonly entries: Pick<EntryRegistry, 'create'>;
@@ -43,10 +42,3 @@ export async function batchCreateEntry(
   const refused = (_: Entry, status: Result['status']): Result => ({ status });
   return { results: await answerEach(call, request.entries, { act: create, refused }) };
 }
-
-/** SPIRE answers a creation with its lists sorted; whoever reads the entry later gets them as they were given. */
-const sortedAsAnswered = (entry: DomainEntry): DomainEntry => ({
-  ...entry,
-  selectors: entry.selectors.toSorted(compareSelectors),
-  dnsNames: entry.dnsNames.toSorted(),
-});

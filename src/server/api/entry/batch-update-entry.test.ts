@@ -51,6 +51,19 @@ apiSuite('BatchUpdateEntry', (world) => {
     assert.deepEqual(call.items[0]?.fields, { entry_id: 'part', hint: 'new' });
   });
 
+  test('answers with sorted lists, and stores them as given', async () => {
+    await world.entry({ id: 'lists', spiffeId: world.id('/lists') });
+    const selectors = [
+      { type: 'z', value: 'z' },
+      { type: 'a', value: 'b:c' },
+    ];
+    const { result } = await update(whole('lists', { selectors, dnsNames: ['z.test', 'a.test'] }));
+    assert.deepEqual(result?.entry?.selectors, selectors.toReversed());
+    assert.deepEqual(result?.entry?.dnsNames, ['a.test', 'z.test']);
+    assert.deepEqual(world.deps.entries.get('lists')?.selectors, selectors);
+    assert.deepEqual(world.deps.entries.get('lists')?.dnsNames, ['z.test', 'a.test']);
+  });
+
   test('an empty mask still makes a revision', async () => {
     await world.entry({ id: 'none', spiffeId: world.id('/none') });
     const { result } = await update({ id: 'none' }, {});

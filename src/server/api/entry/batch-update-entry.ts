@@ -13,6 +13,7 @@ import { answerEach, type BatchItem } from '../batch.ts';
 import type { Call } from '../call.ts';
 import { rethrow } from '../refusal.ts';
 import { entryAuditFields } from './entry-audit.ts';
+import { sortedAsAnswered } from './sorted-as-answered.ts';
 
 export type BatchUpdateEntryDeps = {
   readonly entries: Pick<EntryRegistry, 'update'>;
@@ -38,7 +39,7 @@ export async function batchUpdateEntry(
     const entry = await entries
       .update(wanted, fields)
       .catch(rethrow(FAILURE, { notFound: FAILURE, kind: 'keep' }));
-    return { status: okStatus, entry: entryToProto(entry, outputMask) };
+    return { status: okStatus, entry: entryToProto(sortedAsAnswered(entry), outputMask) };
   };
   const refused = (_: Entry, status: Result['status']): Result => ({ status });
   return { results: await answerEach(call, request.entries, { act: update, refused }) };

@@ -54,6 +54,8 @@ const refused: [name: string, message: string][] = [
   ['xn--abc-.org', idna('abc-')],
   ['xn--.org', idna('')],
   ['xn--mnchen-psa.de', idna('mÜnchen')],
+  ['xn--a.com', idna('\\u0080')],
+  ['-"\\\x01.com', idna('-\\"\\\\\\x01')],
 ];
 for (const [name, message] of refused) {
   test(`refuses the DNS name ${JSON.stringify(name)}`, () => {

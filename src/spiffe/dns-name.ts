@@ -1,5 +1,6 @@
 import { domainToASCII } from 'node:url';
 import { Fault } from '../base/fault.ts';
+import { goQuote } from '../base/go-quote.ts';
 import { decodePunycode } from './punycode.ts';
 
 /** Bytes of a name (RFC 1035 §2.3.4), not counting a wildcard label. */
@@ -63,4 +64,4 @@ function checkInternationalLabel(label: string): void {
 }
 
 const invalidLabel = (label: string): Fault =>
-  new Fault('invalid', `idna error\nidna: invalid label ${JSON.stringify(label)}`);
+  new Fault('invalid', `idna error\nidna: invalid label ${goQuote(label)}`);

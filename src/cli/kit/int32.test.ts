@@ -14,7 +14,11 @@ test('durations become seconds, rounded up', () => {
     [1n, 1],
     [1_000_000_000n, 1],
     [1_000_000_001n, 2],
-    [-1_500_000_000n, -1],
+    [-1n, 0],
+    [-1_000_000_000n, 0],
+    [-1_500_000_000n, 0],
+    [-2_500_000_000n, -1],
+    [-3_600_000_000_000n, -3599],
   ] as const;
   for (const [nanoseconds, seconds] of rows) {
     assert.equal(secondsInt32('TTL', nanoseconds), seconds);

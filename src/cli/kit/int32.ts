@@ -17,10 +17,12 @@ export function int32(what: string, value: bigint): number {
 
 const NANOSECONDS = 1_000_000_000n;
 
-/** A duration as whole seconds, rounded up, for a 32-bit field. Throws 'invalid'. */
+/**
+ * A duration as whole seconds, rounded up, for a 32-bit field. SPIRE adds a second short of a nanosecond and cuts, which
+ * moves what is negative up by almost a second: -1s is 0. Throws 'invalid'.
+ */
 export function secondsInt32(what: string, nanoseconds: bigint): number {
-  const whole = nanoseconds / NANOSECONDS;
-  const seconds = nanoseconds % NANOSECONDS > 0n ? whole + 1n : whole;
+  const seconds = (nanoseconds + NANOSECONDS - 1n) / NANOSECONDS;
   if (fits(seconds)) return Number(seconds);
   // SPIRE prints the seconds as if they were nanoseconds.
   const shown = formatGoDuration(seconds);

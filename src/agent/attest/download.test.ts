@@ -125,6 +125,19 @@ describe('over a Unix socket', () => {
     gone.abort();
     await assert.rejects(answer, { kind: 'unavailable' });
   });
+
+  for (const [what, answer] of [
+    ['says nothing', () => {}],
+    ['stops in the middle', (_, response) => response.writeHead(200).write('half')],
+  ] as const satisfies readonly [string, RequestListener][]) {
+    test(`gives up a server that ${what}`, async () => {
+      await using http = await onSocket(answer);
+      await assert.rejects(http.get({ timeoutMilliseconds: 50 }), {
+        kind: 'unavailable',
+        message: 'unable to fetch trust bundle URL http://host.test/b: no answer within 0.05 s',
+      });
+    });
+  }
 });
 
 describe('by https', () => {

@@ -12,6 +12,8 @@ export type DownloadOptions = {
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly maxBytes: number;
   readonly signal: AbortSignal;
+  /** Only tests know better. */
+  readonly timeoutMilliseconds?: number;
   /** PEM; undefined: the machine's own. */
   readonly authorities?: readonly string[] | undefined;
 };
@@ -19,8 +21,25 @@ export type DownloadOptions = {
 /** As Go's client. */
 const MAX_REDIRECTS = 10;
 
+/** SPIRE waits for ever; but then an agent would neither start nor say why. */
+const TIMEOUT_MILLISECONDS = 60_000;
+
 /** What an HTTP GET answers; anything but 200 after redirects is a failure (`reference/agent.md` §2.3). */
 export async function download(options: DownloadOptions): Promise<Uint8Array> {
+  const { timeoutMilliseconds = TIMEOUT_MILLISECONDS, url } = options;
+  const patience = AbortSignal.timeout(timeoutMilliseconds);
+  try {
+    return await get({ ...options, signal: AbortSignal.any([options.signal, patience]) });
+  } catch (error) {
+    if (!patience.aborted || options.signal.aborted) throw error;
+    const why = `no answer within ${timeoutMilliseconds / 1000} s`;
+    throw new Fault('unavailable', `unable to fetch trust bundle URL ${url}: ${why}`, {
+      cause: error,
+    });
+  }
+}
+
+async function get(options: DownloadOptions): Promise<Uint8Array> {
   const response = await follow(options);
   const { statusCode, statusMessage = '' } = response;
   if (statusCode !== 200) {
@@ -39,7 +58,7 @@ async function follow(options: DownloadOptions): Promise<http.IncomingMessage> {
   let { url } = options;
   try {
     for (let redirects = 0; redirects < MAX_REDIRECTS; redirects++) {
-      const response = await get(url, options);
+      const response = await ask(url, options);
       const { statusCode = 0, headers } = response;
       if (!REDIRECTS.has(statusCode) || headers.location === undefined) return response;
       response.destroy();
@@ -54,7 +73,7 @@ async function follow(options: DownloadOptions): Promise<http.IncomingMessage> {
 
 const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
-async function get(url: string, options: DownloadOptions): Promise<http.IncomingMessage> {
+async function ask(url: string, options: DownloadOptions): Promise<http.IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
   const { unixSocket, signal } = options;
   const isSecure = new URL(url).protocol === 'https:';
@@ -67,7 +86,7 @@ async function get(url: string, options: DownloadOptions): Promise<http.Incoming
     { agent, signal, ...(unixSocket !== undefined && { socketPath: unixSocket }) },
     resolve,
   );
-  request.once('error', reject);
+  request.on('error', reject); // more may come once it is over
   request.once('close', () => {
     agent.destroy();
   });

@@ -12,6 +12,7 @@ const SO_PEERCRED = 17;
 const SO_PEERPIDFD = 77;
 const UCRED_BYTES = 12;
 const POLLIN = 1;
+const ENOPROTOOPT = 92;
 
 type Calls = {
   getsockopt(fd: number, level: number, name: number, value: Buffer, length: Buffer): number;
@@ -55,10 +56,13 @@ export interface ProcessHandle extends Disposable {
   isAlive(): boolean;
 }
 
-/** The peer's process itself (kernels from 6.5 on), or undefined where the kernel cannot give it. */
+/**
+ * The peer's process itself, or undefined where the kernel knows no such thing (before 6.5). Throws 'unavailable' where
+ * it does and cannot give it: the process has ended, so its number may be another's by now, or we have too many files.
+ */
 export function peerProcessHandle(socket: Socket): ProcessHandle | undefined {
   const value = option(descriptorOf(socket), SO_PEERPIDFD, 4);
-  if (value === undefined) return undefined;
+  if (value === undefined) return withoutHandle(koffi.errno());
   let pidfd = value.readInt32LE(0);
   return {
     isAlive() {
@@ -74,6 +78,12 @@ export function peerProcessHandle(socket: Socket): ProcessHandle | undefined {
       pidfd = -1;
     },
   };
+}
+
+/** Decides on the error number of a kernel that gave no handle. */
+export function withoutHandle(errorNumber: number): undefined {
+  if (errorNumber === ENOPROTOOPT) return undefined;
+  throw new Fault('unavailable', 'could not resolve caller information');
 }
 
 function option(fd: number, name: number, bytes: number): Buffer | undefined {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { processStartTime } from '../../base/proc.ts';
-import { peerProcessHandle } from '../../rpc/peer-credentials.ts';
+import { peerProcessHandle, withoutHandle } from '../../rpc/peer-credentials.ts';
 import { bindPeer, watchPeer } from './peer.ts';
 
 /** A listening Unix socket, and what connects to it. */
@@ -72,6 +72,28 @@ describe('a process that has ended is no longer alive', () => {
       child.kill('SIGKILL');
       socket.destroy();
     });
+  }
+});
+
+test('a process that had ended before it was accepted is never taken for another', async (t) => {
+  await using place = await listen();
+  const accepted = place.accepted();
+  const script = `require('net').connect(${JSON.stringify(place.path)}, () => process.exit())`;
+  // Nothing is accepted before this returns, and then its number is free.
+  assert.equal(spawnSync(process.execPath, ['-e', script]).status, 0);
+  const socket = await accepted;
+  t.after(() => socket.destroy());
+  await assert.rejects(async () => {
+    using peer = await watchPeer(socket);
+    await peer.checkAlive();
+  });
+});
+
+test('only a kernel that knows no handles is trusted with start times', () => {
+  const [ESRCH, EINVAL, EMFILE, ENOPROTOOPT] = [3, 22, 24, 92];
+  assert.equal(withoutHandle(ENOPROTOOPT), undefined);
+  for (const errorNumber of [ESRCH, EINVAL, EMFILE]) {
+    assert.throws(() => withoutHandle(errorNumber), { kind: 'unavailable' });
   }
 });
 

@@ -1,5 +1,5 @@
 import { Fault } from '../../base/fault.ts';
-import { readPublicKey } from '../../crypto/keys.ts';
+import { readSpki } from '../../crypto/spki.ts';
 import { parseCertificates } from '../../crypto/x509/certificate.ts';
 import type { Bundle, KeyAuthority, X509Authority } from '../../spiffe/bundle.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
@@ -23,10 +23,14 @@ export function malformation(proto: ProtoBundle): string | undefined {
 }
 
 /**
- * The server's word on a bundle, taints included; WIT authorities are left out (`reference/agent.md` §3.7). Holds
- * copies, so that the message it came in can go. Throws 'invalid'.
+ * The server's word on a bundle, taints included; WIT authorities are left out (`reference/agent.md` §3.7), and JWT keys
+ * of kinds that no JWT-SVID is signed with: `passOver` is told their IDs, since a foreign trust domain that has one must
+ * not keep the agent from synchronising. Holds copies, so that the message it came in can go. Throws 'invalid'.
  */
-export function bundleFromServer(proto: ProtoBundle): Bundle {
+export function bundleFromServer(
+  proto: ProtoBundle,
+  passOver: (keyId: string) => void = () => {},
+): Bundle {
   const malformed = malformation(proto);
   if (malformed !== undefined) throw new Fault('invalid', malformed);
   return {
@@ -34,8 +38,8 @@ export function bundleFromServer(proto: ProtoBundle): Bundle {
     x509Authorities: proto.x509Authorities.flatMap((authority, index) =>
       prefixed(`unable to parse root CA ${index}`, () => x509Authorities(authority)),
     ),
-    jwtAuthorities: proto.jwtAuthorities.map((authority, index) =>
-      prefixed(`unable to parse JWT signing key ${index}`, () => jwtAuthority(authority)),
+    jwtAuthorities: proto.jwtAuthorities.flatMap((authority, index) =>
+      prefixed(`unable to parse JWT signing key ${index}`, () => jwtAuthority(authority, passOver)),
     ),
     witAuthorities: [],
     refreshHintSeconds: safeNumber('refresh_hint', proto.refreshHint),
@@ -46,12 +50,20 @@ export function bundleFromServer(proto: ProtoBundle): Bundle {
 const x509Authorities = ({ asn1, tainted }: X509Certificate): X509Authority[] =>
   parseCertificates(asn1).map(({ der }) => ({ der: Uint8Array.from(der), tainted }));
 
-function jwtAuthority({ publicKey, keyId, expiresAt, tainted }: JWTKey): KeyAuthority {
-  readPublicKey(publicKey);
-  return {
-    publicKey: Uint8Array.from(publicKey),
-    keyId,
-    expiresAt: safeNumber('expires_at', expiresAt),
-    tainted,
-  };
+function jwtAuthority(
+  { publicKey, keyId, expiresAt, tainted }: JWTKey,
+  passOver: (keyId: string) => void,
+): KeyAuthority[] {
+  if (readSpki(publicKey) === undefined) {
+    passOver(keyId);
+    return [];
+  }
+  return [
+    {
+      publicKey: Uint8Array.from(publicKey),
+      keyId,
+      expiresAt: safeNumber('expires_at', expiresAt),
+      tainted,
+    },
+  ];
 }

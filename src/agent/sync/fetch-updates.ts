@@ -127,7 +127,13 @@ async function fetchFederatedBundle(
 /** One that is malformed is left out; one whose certificates or keys cannot be parsed fails the whole. */
 function understood(proto: ProtoBundle, log: Log): Bundle[] {
   const error = malformation(proto);
-  if (error === undefined) return [bundleFromServer(proto)];
+  const passOver = (keyId: string) => {
+    log.debug('Passing over JWT authority of unknown kind', {
+      trust_domain_id: `spiffe://${proto.trustDomain}`,
+      kid: keyId,
+    });
+  };
+  if (error === undefined) return [bundleFromServer(proto, passOver)];
   log.warn(
     'Received malformed bundle from SPIRE server; are the server and agent versions compatible?',
     { error },

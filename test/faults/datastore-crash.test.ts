@@ -10,30 +10,31 @@ import type { Entry } from '../../src/spiffe/entry.ts';
 import { noneSkipped, openTestDatastore, temporaryFolder } from '../kit/datastore.ts';
 
 const ROUNDS = process.env['FAULTS'] === 'many' ? 100 : 10;
-/** After some hundred writes. */
-const MAX_DELAY_MILLISECONDS = 300;
+/** Killed when so many writes are acknowledged at the most, and a little later: in the midst of the next ones. */
+const MAX_LINES = 200;
+const MAX_DELAY_MILLISECONDS = 5;
 /** The tables are made in fewer, from the moment the file is there. */
 const MAX_MAKING_MILLISECONDS = 60;
 
 const writer = join(import.meta.dirname, 'datastore-writer.ts');
 
-/** Starts the writer, kills it so long after there is a file or it says that it is open, and resolves with the lines that it wrote. */
+/** Starts the writer, kills it so long after there is a file or it has written so many lines, and resolves with the lines that it wrote. */
 async function writeAndKill(
   file: string,
   round: number,
-  { from, delay }: { from: 'file' | 'opened'; delay: number },
+  { from, delay }: { from: 'file' | { readonly lines: number }; delay: number },
 ): Promise<readonly string[]> {
   const child = spawn(process.execPath, [writer, file, String(round)], {
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   let text = '';
-  const opened = Promise.withResolvers<void>();
+  const wrote = Promise.withResolvers<void>();
   child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
     text += chunk;
-    if (text.includes('opened\n')) opened.resolve();
+    if (from !== 'file' && text.split('\n').length > from.lines) wrote.resolve();
   });
   const closed = once(child, 'close');
-  await Promise.race([from === 'opened' ? opened.promise : appearanceOf(file, child), closed]);
+  await Promise.race([from === 'file' ? appearanceOf(file, child) : wrote.promise, closed]);
   await wait(delay);
   child.kill('SIGKILL');
   const [, signal] = await closed;
@@ -49,7 +50,8 @@ test(`of what was acknowledged ${ROUNDS} kills lose nothing`, async (t) => {
   const acknowledged: string[] = [];
   for (let round = 1; round <= ROUNDS; round++) {
     const delay = Math.random() * MAX_DELAY_MILLISECONDS;
-    const lines = await writeAndKill(file, round, { from: 'opened', delay });
+    const from = { lines: 10 + Math.random() * MAX_LINES };
+    const lines = await writeAndKill(file, round, { from, delay });
     acknowledged.push(...lines);
     t.diagnostic(`round ${round}: killed after ${delay.toFixed(1)} ms and ${lines.length} lines`);
     checkFile(file);

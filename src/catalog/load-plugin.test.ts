@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pluginSettings } from '../../test/kit/plugin-settings.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
+import { temporaryFolder } from '../../test/kit/temp-dir.ts';
 import { Fault } from '../base/fault.ts';
 import { loadPlugin } from './load-plugin.ts';
 import { nameFailure } from './name-failure.ts';
@@ -90,9 +93,34 @@ describe('loading a plugin', () => {
     test(`refuses ${why}`, async () => {
       const { loaded, lines } = load(declaration);
       await assert.rejects(loaded, { kind, message });
-      assert.deepEqual(lines, []);
+      assert.deepEqual(
+        lines.map((line) => [line.message, line.fields['plugin_name']]),
+        message.startsWith('failed to configure')
+          ? [['Failed to configure plugin', declaration.name]]
+          : [],
+      );
     });
   }
+
+  test('takes its data from a file', async () => {
+    await using folder = await temporaryFolder();
+    const dataFile = join(folder.path, 'greeter.conf');
+    await writeFile(dataFile, 'name = "file"');
+    assert.equal(await load({ name: 'greeter', dataFile }).loaded, 'hello file');
+  });
+
+  test('refuses a file of data that is not there, and one that does not parse', async () => {
+    await using folder = await temporaryFolder();
+    const dataFile = join(folder.path, 'greeter.conf');
+    await assert.rejects(load({ name: 'greeter', dataFile }).loaded, {
+      message: `failed to configure plugin "greeter": failed to load plugin data: open ${dataFile}: no such file or directory`,
+    });
+    await writeFile(dataFile, 'name = ');
+    await assert.rejects(load({ name: 'greeter', dataFile }).loaded, {
+      kind: 'invalid',
+      message: /^failed to configure plugin "greeter": failed to load plugin data: ./,
+    });
+  });
 });
 
 describe("a plugin's failure", () => {

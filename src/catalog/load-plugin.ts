@@ -1,8 +1,10 @@
-import { Fault, wrapFault } from '../base/fault.ts';
+import { Fault, reasonOf, wrapFault } from '../base/fault.ts';
+import { readFileBounded } from '../base/files.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { Settings } from '../base/settings.ts';
 import type { Log } from '../ops/log.ts';
 import type { BuiltIns, Plugin, PluginDeclaration } from './plugin.ts';
+import { withDataFile } from './plugin-sections.ts';
 
 /** The kinds, as configuration files name them. */
 export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'WorkloadAttestor';
@@ -18,12 +20,13 @@ export type LoadPluginDeps<Env, Contract> = {
 /** Loads and configures one plugin. Throws with SPIRE's words (`reference/server.md` §3); the kind is the cause's. */
 export async function loadPlugin<Env, Contract>(
   { kind, builtIns, log, env }: LoadPluginDeps<Env, Contract>,
-  { name, command, data }: PluginDeclaration,
+  declaration: PluginDeclaration,
 ): Promise<Contract> {
+  const { name, command } = declaration;
   const pluginLog = log.child({ plugin_name: name, plugin_type: kind, external: false });
   if (command !== undefined) throw external(name);
   const plugin = await builtIn(kind, builtIns, name);
-  const contract = await configure(plugin, data, env(pluginLog), pluginLog);
+  const contract = await configure(plugin, declaration, env(pluginLog), pluginLog);
   pluginLog.info('Plugin loaded');
   return contract;
 }
@@ -40,12 +43,13 @@ export async function builtIn<P>(kind: string, builtIns: BuiltIns<P>, name: stri
 
 async function configure<Env, Contract>(
   plugin: Plugin<Env, Contract>,
-  data: Settings | undefined,
+  declaration: PluginDeclaration,
   env: Env,
   log: Log,
 ): Promise<Contract> {
-  const settings = data ?? Settings.empty();
   try {
+    const { data } = await withData(declaration);
+    const settings = data ?? Settings.empty();
     if (data !== undefined && !plugin.takesData) {
       throw new Fault('invalid', 'no supported configuration interface found');
     }
@@ -54,9 +58,15 @@ async function configure<Env, Contract>(
     if (plugin.takesData) log.info('Configured plugin', { reconfigurable: false });
     return contract;
   } catch (error) {
+    log.error('Failed to configure plugin', { error: reasonOf(error) });
     throw wrapFault(`failed to configure plugin ${goQuote(plugin.name)}`, error);
   }
 }
+
+const withData = (declaration: PluginDeclaration): Promise<PluginDeclaration> =>
+  withDataFile(declaration, readFileBounded, 'bare-words').catch((error: unknown) => {
+    throw wrapFault('failed to load plugin data', error);
+  });
 
 /** SPIRE passes over such keys in silence; a misspelt key deserves a word. */
 function warnOfUnknownKeys(settings: Settings, log: Log): void {

@@ -49,9 +49,25 @@ test('the order of the file is kept', () => {
   assert.deepEqual(sections?.map(short), ['B/b:none', 'A/a:none', 'B/a:none']);
 });
 
-test('of several sections the last counts', () => {
-  const { sections } = read('plugins { A "a" {} } plugins { B "b" {} }');
-  assert.deepEqual(sections?.map(short), ['B/b:none']);
+test('of several sections the first counts, and the others are told as ignored', () => {
+  const { sections, problems, audit } = read('plugins { A "a" {} } plugins { B "b" {} }');
+  assert.deepEqual(sections?.map(short), ['A/a:none']);
+  assert.deepEqual(problems, []);
+  assert.deepEqual(
+    audit.tolerated().map(({ section, keys }) => [section, keys.map(({ name }) => name)]),
+    [['plugins (only the first such section counts)', ['B']]],
+  );
+});
+
+test('data and a file of data exclude each other, even where the data is empty', () => {
+  for (const data of ['a = 1', '']) {
+    const { problems } = read(
+      `plugins { T "n" { plugin_data { ${data} } plugin_data_file = "f" } }`,
+    );
+    assert.deepEqual(problems, [
+      'failed to create plugin config for "T"/"n": only one of [plugin_data, plugin_data_file] can be used',
+    ]);
+  }
 });
 
 test('no section and an empty one are told apart', () => {

@@ -16,8 +16,6 @@ export type PluginSection = PluginDeclaration & {
   readonly args: readonly string[];
   /** SHA-256 in hexadecimal; '' for none. */
   readonly checksum: string;
-  /** Absolute; undefined for none. */
-  readonly dataFile: string | undefined;
   readonly enabled: boolean;
   readonly position: Position;
 };
@@ -30,8 +28,8 @@ type PluginNode = {
 };
 
 /**
- * Reads the `plugins` section of `root`; undefined if there is none. Of several the last one counts. What is wrong
- * is put on the problems with SPIRE's words.
+ * Reads the `plugins` section of `root`; undefined if there is none. Of several the first one counts, as in SPIRE:
+ * what the others hold is told as ignored. What is wrong is put on the problems with SPIRE's words.
  */
 export function readPlugins(
   root: Settings,
@@ -39,15 +37,21 @@ export function readPlugins(
   cwd: string,
 ): readonly PluginSection[] | undefined {
   const items = root.items('plugins');
-  const last = items?.findLast(({ keys }) => keys.length === 0);
+  const [first, ...ignored] = items?.filter(({ keys }) => keys.length === 0) ?? [];
   if (items === undefined) return undefined;
   // Labels on the section itself come from JSON; all of these belong together.
   const labelled = items.filter(({ keys }) => keys.length > 0);
-  const content = [...labelled, ...(last === undefined ? [] : contentOf(last.value))];
-  if (last !== undefined && last.value.kind !== 'object' && last.value.kind !== 'null') {
+  const content = [...labelled, ...(first === undefined ? [] : contentOf(first.value))];
+  if (first !== undefined && first.value.kind !== 'object' && first.value.kind !== 'null') {
     root.problems.add(
       'failed to decode plugins config: expected a section with plugins',
-      last.value.position,
+      first.value.position,
+    );
+  }
+  for (const { value } of ignored) {
+    audit.tolerate(
+      'plugins (only the first such section counts)',
+      root.sectionOf(contentOf(value), value.position, 'root', root.problems),
     );
   }
   const nodes = pluginNodes(root, content);
@@ -110,6 +114,7 @@ function readPlugin(root: Settings, audit: KeyAudit, node: PluginNode, cwd: stri
   const settings = root.sectionOf(node.items, position, 'root', problems);
   audit.tolerate(`plugin ${id}`, settings);
   const dataFile = settings.string('plugin_data_file');
+  const hasData = (settings.items('plugin_data') ?? []).some(({ value }) => value.kind !== 'null');
   const data = readData(root, settings, problems);
   const command = settings.string('plugin_cmd');
   const section = {
@@ -123,7 +128,7 @@ function readPlugin(root: Settings, audit: KeyAudit, node: PluginNode, cwd: stri
     data,
     position,
   };
-  if (section.data !== undefined && section.dataFile !== undefined) {
+  if (hasData && section.dataFile !== undefined) {
     problems.add(
       'only one of [plugin_data, plugin_data_file] can be used',
       settings.positionOf('plugin_data_file'),
@@ -161,11 +166,11 @@ export type ReadFile = (path: string, maxBytes: number) => Promise<Uint8Array>;
  * The plugin with the settings of its `plugin_data_file`, if it has one. Throws a Fault with the reason alone, which
  * the caller puts SPIRE's words before (`failed to load plugin data: `, `failed to read plugin configuration: `).
  */
-export async function withDataFile(
-  section: PluginSection,
+export async function withDataFile<Declaration extends PluginDeclaration>(
+  section: Declaration,
   readFile: ReadFile,
   bools: BoolRule,
-): Promise<PluginSection> {
+): Promise<Declaration> {
   const { dataFile } = section;
   if (dataFile === undefined) return section;
   const bytes = await readFile(dataFile, MAX_DATA_BYTES).catch((error: unknown) => {

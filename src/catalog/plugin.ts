@@ -23,6 +23,8 @@ export type PluginDeclaration = {
   readonly name: string;
   /** `plugin_cmd`: the program of an external plugin; undefined for a built-in one. */
   readonly command?: string | undefined;
-  /** `plugin_data`, or the content of `plugin_data_file`; undefined if there is none or it is empty. */
+  /** `plugin_data`; undefined if there is none or it is empty. */
   readonly data?: Settings | undefined;
+  /** `plugin_data_file`, absolute: where the data is instead. */
+  readonly dataFile?: string | undefined;
 };

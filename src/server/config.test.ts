@@ -590,6 +590,19 @@ const unsupportedPlugins: readonly (readonly [string, readonly string[]])[] = [
   ['KeyManager "memory" {}', ['expecting a DataStore plugin']],
   ['DataStore "sql" {}', ['datastore-sql: database_type must be set']],
   [
+    SQL.replace('"sql"', '"other"'),
+    ['pluggability for the DataStore is deprecated; only the built-in "sql" plugin is supported'],
+  ],
+  [
+    SQL.replace('{', '{ plugin_cmd = "/bin/x"'),
+    ['pluggability for the DataStore is deprecated; only the built-in "sql" plugin is supported'],
+  ],
+  [
+    'DataStore "sql" { plugin_data_file = "x" }',
+    ['DataStore "sql" with plugin_data_file is not supported yet'],
+  ],
+  [`${SQL} DataStore "other" { enabled = false }`, ['only one DataStore plugin is allowed']],
+  [
     'DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "x" log_sql = true } }',
     ['DataStore "sql" with log_sql is not supported yet'],
   ],

@@ -80,7 +80,7 @@ for (const [why, plugins, message] of [
   [
     'with settings in a file that is not there',
     [declared('KeyManager', 'disk', { dataFile: '/nonexistent/disk.conf' })],
-    /^failed to load plugin data: open \/nonexistent\/disk\.conf: no such file or directory$/,
+    /^failed to configure plugin "disk": failed to load plugin data: open \/nonexistent\/disk\.conf: no such file or directory$/,
   ],
 ] satisfies [string, readonly PluginSection[], RegExp][]) {
   test(`refuses to start ${why}`, async (t) => {

@@ -1,9 +1,8 @@
-import { Fault, wrapFault } from '../base/fault.ts';
-import { readFileBounded } from '../base/files.ts';
+import { Fault } from '../base/fault.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
 import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
-import { type PluginSection, withDataFile } from '../catalog/plugin-sections.ts';
+import type { PluginSection } from '../catalog/plugin-sections.ts';
 import type { Log } from '../ops/log.ts';
 import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
@@ -47,8 +46,7 @@ export async function loadServerPlugins(
     const loaded = new Map<string, Contract>();
     const sections = plugins.filter(({ type }) => type === kind);
     for (const section of sections) {
-      const declaration = await withData(section);
-      const plugin = await loadPlugin({ kind, builtIns, log, env }, declaration);
+      const plugin = await loadPlugin({ kind, builtIns, log, env }, section);
       loaded.set(section.name, opened.use(plugin));
     }
     checkCount(kind, sections.length);
@@ -72,8 +70,3 @@ function checkCount(kind: PluginKind, count: number): void {
   if (complaint === undefined) return;
   throw new Fault('invalid', `plugin type "${kind}" constraint not satisfied: ${complaint}`);
 }
-
-const withData = (section: PluginSection): Promise<PluginSection> =>
-  withDataFile(section, readFileBounded, 'bare-words').catch((error: unknown) => {
-    throw wrapFault('failed to load plugin data', error);
-  });

@@ -13,6 +13,7 @@ const sqlite: DatastoreSettings = {
   disableMigration: false,
   logSql: false,
   complaints: [],
+  refusal: undefined,
 };
 const plugin = (
   type: string,
@@ -70,6 +71,11 @@ const wrong: readonly [why: string, plugins: PluginSection[], expected: object][
     'settings for a plugin that takes none',
     [plugin('KeyManager', 'memory', data('x = 1'))],
     { 'KeyManager "memory"': ['no supported configuration interface found'] },
+  ],
+  [
+    'settings for join tokens, which have none',
+    [memory, plugin('NodeAttestor', 'join_token', data('a = 1'))],
+    { 'NodeAttestor "join_token"': ['unknown setting "a" encountered', 'at 1:1'] },
   ],
 ];
 for (const [why, plugins, expected] of wrong) {

@@ -13,7 +13,7 @@ import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
-import { readDatastore } from './datastore.ts';
+import { readDatastores } from './datastore.ts';
 import { checkFederation } from './federation.ts';
 import type { MergedServer } from './merge.ts';
 import type { ServerReading } from './reading.ts';
@@ -53,8 +53,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
   const pruneEventsOlderThanSeconds = readEventDurations(deps);
   if (problems.none) warnOfExperiments(deps);
 
-  const datastoreSection = plugins.find(({ type }) => type === 'DataStore');
-  const datastore = datastoreSection && readDatastore(datastoreSection);
+  const datastore = readDatastores(plugins.filter(({ type }) => type === 'DataStore'));
   const enabled = plugins.filter(({ type, enabled }) => enabled && type !== 'DataStore');
   problems.throwIfAny();
   if (trustDomain === undefined) throw new Error('unreachable: a problem without a complaint');

@@ -4,8 +4,31 @@ import { Settings } from '../../base/settings.ts';
 import type { PluginSection } from '../../catalog/plugin-sections.ts';
 import type { DatastoreSettings } from './server-config.ts';
 
+/**
+ * The one datastore there may be, disabled or not. That it is one, and `sql`, is for `run` to refuse: SPIRE's
+ * `validate` lets both pass (`reference/plugin-protocol.md` §1). undefined if there is none.
+ */
+export function readDatastores(sections: readonly PluginSection[]): DatastoreSettings | undefined {
+  const [section, ...others] = sections;
+  if (section === undefined) return undefined;
+  const settings = readDatastore(section);
+  const refusal = whyRefused(section, others.length);
+  // What a file would say is not known.
+  return section.dataFile === undefined
+    ? { ...settings, refusal }
+    : { ...settings, refusal, complaints: [] };
+}
+
+function whyRefused(section: PluginSection, others: number): string | undefined {
+  if (others > 0) return 'only one DataStore plugin is allowed';
+  if (section.name !== 'sql' || section.command !== undefined) {
+    return 'pluggability for the DataStore is deprecated; only the built-in "sql" plugin is supported';
+  }
+  return section.dataFile && 'DataStore "sql" with plugin_data_file is not supported yet';
+}
+
 /** Reads the data of the `sql` DataStore (`reference/server.md` §3.1); keys that nobody knows are let pass. */
-export function readDatastore(section: PluginSection): DatastoreSettings {
+function readDatastore(section: PluginSection): Omit<DatastoreSettings, 'refusal'> {
   const data = section.data ?? Settings.empty();
   const complaints: string[] = [];
   const databaseType = readDatabaseType(data, complaints);

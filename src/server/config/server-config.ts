@@ -69,4 +69,6 @@ export type DatastoreSettings = {
   readonly logSql: boolean;
   /** What SPIRE says of its data when it opens the database, in its words; told by `validate` and `run`. */
   readonly complaints: readonly string[];
+  /** Why `run` refuses the declaration itself, whatever its data; undefined if it does not. */
+  readonly refusal: string | undefined;
 };

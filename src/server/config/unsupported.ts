@@ -48,6 +48,7 @@ export function findUnsupported(
 
 function unsupportedDatastore(datastore: DatastoreSettings | undefined): readonly string[] {
   if (datastore === undefined) return ['expecting a DataStore plugin'];
+  if (datastore.refusal !== undefined) return [datastore.refusal];
   if (datastore.complaints.length > 0) return datastore.complaints;
   if (datastore.databaseType === 'sqlite3') {
     return datastore.logSql ? ['DataStore "sql" with log_sql is not supported yet'] : [];

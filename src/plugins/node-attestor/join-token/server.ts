@@ -1,5 +1,6 @@
 import type { Clock } from '../../../base/clock.ts';
 import { Fault, reasonOf } from '../../../base/fault.ts';
+import { goQuote } from '../../../base/go-quote.ts';
 import { definePlugin } from '../../../catalog/plugin.ts';
 import { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
@@ -37,6 +38,13 @@ export const joinTokenAgentId = (trustDomain: TrustDomain, token: string): Spiff
 export const plugin = definePlugin<ServerNodeAttestorEnv, ServerNodeAttestor>({
   name: NAME,
   takesData: true,
+  /** It has no settings. SPIRE starts with any, so that only who asks is told. */
+  async validate(settings) {
+    for (const { name, position } of settings.unknownKeys({ quoted: true })) {
+      settings.problems.add(`unknown setting ${goQuote(name)} encountered`, position);
+    }
+    settings.problems.throwIfAny();
+  },
   configure: async (_settings, env) => joinTokenAttestor(env),
 });
 

@@ -1,14 +1,15 @@
 import assert from 'node:assert/strict';
 import { spawnSync } from 'node:child_process';
 import { once } from 'node:events';
-import { existsSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { silentLog } from '../../ops/log.ts';
-import { checkSocketFree, listenLocal } from './local-listener.ts';
+import { checkSocketFree } from '../../rpc/unix-socket.ts';
+import { listenLocal } from './local-listener.ts';
 import type { LocalPeer } from './peer.ts';
 
 async function socketPath(t: TestContext): Promise<string> {
@@ -77,7 +78,9 @@ test('a dead socket is replaced', async (t) => {
   const dies = `require('net').createServer().listen(${JSON.stringify(path)}, () => process.kill(process.pid, 9))`;
   spawnSync(process.execPath, ['-e', dies]);
   assert.ok(existsSync(path));
-  await checkSocketFree(path);
+  const { ino } = statSync(path);
+  assert.equal(await checkSocketFree(path), 'dead');
+  assert.equal(statSync(path).ino, ino, 'looking is not replacing');
   await listen(t, path);
   assert.equal(await hear(path), 'hello');
 });
@@ -89,10 +92,15 @@ test('a file that is no socket is left alone', async (t) => {
   await assert.rejects(checkSocketFree(file), { kind: 'failed-precondition' });
 });
 
-test('looking for a socket makes no folder', async (t) => {
+test('looking for a socket makes none, not even for a moment', async (t) => {
   const path = await socketPath(t);
-  await checkSocketFree(path);
+  assert.equal(await checkSocketFree(path), 'absent');
   assert.equal(existsSync(join(path, '..')), false);
+  mkdirSync(join(path, '..'));
+  const changed = () => statSync(join(path, '..'), { bigint: true }).mtimeNs;
+  const before = changed();
+  await checkSocketFree(path);
+  assert.equal(changed(), before);
 });
 
 test('a folder that cannot be made is told as such', async (t) => {

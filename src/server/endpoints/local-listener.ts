@@ -1,4 +1,4 @@
-import { access, mkdir } from 'node:fs/promises';
+import { mkdir } from 'node:fs/promises';
 import type { Server, Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { wrapFault } from '../../base/fault.ts';
@@ -39,21 +39,6 @@ export async function listenLocal(options: LocalListenerOptions): Promise<Dispos
       listener.close();
     },
   };
-}
-
-/** Throws 'failed-precondition' if another server listens there; a dead socket is removed, no folder made. */
-export async function checkSocketFree(path: string): Promise<void> {
-  const folder = await access(dirname(path)).then(
-    () => 'there',
-    (error: NodeJS.ErrnoException) => error.code,
-  );
-  if (folder === 'ENOENT') return;
-  const listener = await open(path, (socket) => socket.destroy());
-  const { promise, resolve } = Promise.withResolvers<void>();
-  listener.close(() => {
-    resolve();
-  });
-  await promise;
 }
 
 async function open(path: string, onConnection: (socket: Socket) => void): Promise<Server> {

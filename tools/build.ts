@@ -62,8 +62,12 @@ if (out !== root) {
 }
 // The launchers compare the sources with this file's time.
 writeFileSync(join(dist, '.built'), '');
+const fill = `--import=${join(import.meta.dirname, 'fill-compile-cache.ts')}`;
 for (const program of ['spire-server', 'spire-agent', 'steeple']) {
-  execFileSync(join(out, 'bin', program), ['--version'], { stdio: 'ignore' });
+  execFileSync(join(out, 'bin', program), ['--version'], {
+    stdio: 'ignore',
+    env: { ...process.env, NODE_OPTIONS: fill },
+  });
 }
 
 function outFolder(): string {

@@ -2,6 +2,7 @@ import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Interceptor, RpcCall } from '../../rpc/serve.ts';
 import type { Peer } from '../endpoint/peer.ts';
+import { Turns } from '../endpoint/turns.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
 
 /** One call to the public socket, as its handler sees it. */
@@ -27,12 +28,21 @@ export type CallDeps = {
 const SECURITY_HEADER = 'workload.spiffe.io';
 const WORKLOAD_API = '/SpiffeWorkloadAPI/';
 
-export const workloadCalls =
-  (deps: CallDeps): Interceptor<Peer, WorkloadCall> =>
-  async (call, proceed) => {
+/**
+ * So many attestations of one user run at once, the others wait: each holds files open and threads busy, and whoever
+ * can run a program can ask on as many streams as it likes, and give them up again. More would be no faster.
+ */
+const MAX_ATTESTATIONS_PER_USER = 256;
+
+export function workloadCalls(deps: CallDeps): Interceptor<Peer, WorkloadCall> {
+  const turns = new Turns(MAX_ATTESTATIONS_PER_USER);
+  return async (call, proceed) => {
     if (call.method.startsWith(WORKLOAD_API)) checkSecurityHeader(call);
-    await proceed(workloadCall(deps, call));
+    const attestInTurn: AttestWorkload = (pid, signal) =>
+      turns.run(call.peer.uid, () => deps.attest(pid, signal), signal);
+    await proceed(workloadCall({ ...deps, attest: attestInTurn }, call));
   };
+}
 
 function checkSecurityHeader(call: RpcCall<Peer>): void {
   const values = call.header(SECURITY_HEADER);

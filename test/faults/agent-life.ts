@@ -68,7 +68,7 @@ export class AgentLife implements AsyncDisposable {
     const program = agent.run(...this.#flags);
     await Promise.race([
       files.seen(1 + random.integer(CHANGES_AT_ATTESTATION)),
-      program.says(/Starting Workload|A join token lets/),
+      program.says(/Starting agent APIs|A join token lets/),
     ]);
     await pause(random.next() * MAX_GAP_MILLISECONDS);
     await this.#kill();

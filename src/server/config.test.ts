@@ -111,6 +111,7 @@ test('what is not said has its default', async () => {
     disableMigration: false,
     logSql: false,
     complaints: [],
+    refusal: undefined,
   });
   assert.deepEqual(
     plugins.map(({ type, name }) => [type, name]),

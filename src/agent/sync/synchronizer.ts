@@ -45,6 +45,8 @@ export class Synchronizer {
   #lastSuccess: number | undefined;
   #endPause: (() => void) | undefined;
   #mintingFails = false;
+  /** Somebody came while SVIDs were being minted, too late for that pass. */
+  #isWaitedFor = false;
   #isBundleStored = true;
   /** One pass of minting at a time: both loops would ask for the same SVIDs. */
   #minting: Promise<unknown> = Promise.resolve();
@@ -137,16 +139,23 @@ export class Synchronizer {
         signal.throwIfAborted();
         log.error('SVID sync failed', { error: error as Error });
         this.#mintingFails = true;
+        this.#isWaitedFor = false;
       }
     }
   }
 
   /** Somebody waits for an SVID: mints at once, unless the server has just failed us. */
   wakeMinting(): void {
-    if (!this.#mintingFails) this.#endPause?.();
+    if (this.#mintingFails) return;
+    if (this.#endPause === undefined) this.#isWaitedFor = true;
+    else this.#endPause();
   }
 
   async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
+    if (this.#isWaitedFor) {
+      this.#isWaitedFor = false;
+      return;
+    }
     const ended = new AbortController();
     this.#endPause = () => {
       ended.abort();

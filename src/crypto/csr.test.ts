@@ -26,6 +26,13 @@ const SUBJECT = nameDer([
   ['O', 'SPIRE'],
 ]);
 
+test('a name that is not ASCII is refused in the words of Go', async () => {
+  await assert.rejects(buildCsr({ dnsNames: ['é'], uris: [] }, key), {
+    kind: 'invalid',
+    message: 'x509: "é" cannot be encoded as an IA5String',
+  });
+});
+
 test('requests read as they were written, and their signatures verify', async () => {
   const label = fc.stringMatching(/^[a-z][a-z0-9.-]{0,20}$/);
   const content = fc.record({

@@ -65,7 +65,7 @@ describe('the bundle document', () => {
   }
 
   test('an empty bundle is written as SPIRE writes it', () => {
-    assert.equal(writeBundleDocument(emptyBundle(td)), '{\n    "keys": []\n}');
+    assert.equal(writeBundleDocument(emptyBundle(td)), '{\n    "keys": null\n}');
   });
 
   test("the Workload API's key set is SPIRE's, byte for byte", async () => {

@@ -23,10 +23,13 @@ export const spiffeBundleOf = (trustDomain: TrustDomain, document: JsonRecord): 
 export type BundleDocumentOptions = {
   /** Takes the place of the bundle's own hint. */
   readonly refreshHintSeconds?: number;
+  /** What stands for no keys at all: SPIRE's null by default, which readers refuse. */
+  readonly noKeys?: 'null' | '[]';
 };
 
 /**
- * The document, indented by four spaces, without a final newline; a number that is 0 is left out. Taint flags, expiry
+ * The document, indented by four spaces, without a final newline; a number that is 0 is left out, and no
+ * keys at all are null (`reference/cli.md` §4.7.1). Taint flags, expiry
  * and WIT keys are no part of it (`reference/server.md` §10.1).
  */
 export function writeBundleDocument(bundle: Bundle, options: BundleDocumentOptions = {}): string {
@@ -36,7 +39,7 @@ export function writeBundleDocument(bundle: Bundle, options: BundleDocumentOptio
     ...jwtKeys(bundle).map((key) => ({ use: 'jwt-svid', ...key })),
   ];
   const members = [
-    `"keys": ${indented(keys)}`,
+    `"keys": ${keys.length === 0 ? (options.noKeys ?? 'null') : indented(keys)}`,
     ...(bundle.sequenceNumber === 0n ? [] : [`"spiffe_sequence": ${bundle.sequenceNumber}`]),
     ...(refreshHint === 0 ? [] : [`"spiffe_refresh_hint": ${refreshHint}`]),
   ];

@@ -19,7 +19,7 @@ export function readBundleMap(json: string | Uint8Array): readonly Bundle[] {
 export function writeBundleMap(bundles: readonly Bundle[]): string {
   checkUnique(bundles);
   const members = bundles.map((bundle) => {
-    const document = writeBundleDocument(bundle, { refreshHintSeconds: 0 });
+    const document = writeBundleDocument(bundle, { refreshHintSeconds: 0, noKeys: '[]' });
     return `"${bundle.trustDomain.name}": ${document.replaceAll('\n', '\n        ')}`;
   });
   const content = members.map((member) => `\n        ${member}`).join(',');

@@ -1,4 +1,5 @@
 import { Fault } from '../../base/fault.ts';
+import { goQuote } from '../../base/go-quote.ts';
 import { type DerReader, readWhole } from '../der/reader.ts';
 import { ia5Text } from '../der/strings.ts';
 import { contextTag } from '../der/tags.ts';
@@ -74,6 +75,8 @@ function ipAddress(content: Uint8Array): Uint8Array {
 
 function ascii(text: string): Uint8Array {
   const bytes = Buffer.from(text, 'utf8');
-  ia5Text(bytes, `name "${text}"`);
+  if (bytes.some((byte) => byte > 0x7f)) {
+    throw new Fault('invalid', `x509: ${goQuote(text)} cannot be encoded as an IA5String`);
+  }
   return bytes;
 }

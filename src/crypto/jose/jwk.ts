@@ -37,7 +37,7 @@ export function jwkFromPublicKey(spki: Uint8Array): Jwk {
 export function publicKeyFromJwk(jwk: Readonly<Record<string, unknown>>): Uint8Array {
   const read = typeof jwk['kty'] === 'string' ? keyTypes.get(jwk['kty']) : undefined;
   if (read === undefined)
-    throw new Fault('invalid', `unknown json web key type '${String(jwk['kty'] ?? '')}'`);
+    throw new Fault('invalid', `unknown json web key type '${shown(jwk['kty'])}'`);
   return writeSpki(read(jwk));
 }
 
@@ -51,7 +51,7 @@ const keyTypes: ReadonlyMap<string, (jwk: Readonly<Record<string, unknown>>) => 
 function readEc(jwk: Readonly<Record<string, unknown>>): PublicKeyParts {
   const curve = curves.find(({ jwkName }) => jwkName === jwk['crv']);
   if (curve === undefined) {
-    throw new Fault('invalid', `unsupported elliptic curve '${String(jwk['crv'] ?? '')}'`);
+    throw new Fault('invalid', `unsupported elliptic curve '${shown(jwk['crv'])}'`);
   }
   const [x, y] = [member(jwk, 'x'), member(jwk, 'y')];
   checkPoint(curve, x, y);
@@ -75,6 +75,9 @@ function member(jwk: Readonly<Record<string, unknown>>, name: string): Uint8Arra
   }
   return readBase64url(value, `member '${name}' of the json web key`);
 }
+
+/** What is no text shows as none. */
+const shown = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const exponentBytes = (exponent: number): Uint8Array =>
   withoutZeros(Uint8Array.of(exponent >>> 24, exponent >>> 16, exponent >>> 8, exponent));

@@ -296,6 +296,17 @@ test("another trust domain's agents are only warned of", async (t) => {
   ]);
 });
 
+test('tells when it reads the datastore, and when that is done', async (t) => {
+  const { datastore } = await start(t);
+  const lines: LogLine[] = [];
+  await createRegistry({ datastore, trustDomain, log: recordingLog(lines) });
+  const fields = { subsystem_name: 'endpoints' };
+  assert.deepEqual(lines, [
+    { message: 'Building in-memory entry cache', fields },
+    { message: 'Completed building in-memory entry cache', fields },
+  ]);
+});
+
 test('rows that cannot be read are told of and left out', async (t) => {
   const { lines, registry } = await startOn(
     t,

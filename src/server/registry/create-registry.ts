@@ -45,6 +45,8 @@ export async function createRegistry({
     skipped.push(what);
     tellSkipped(log, what);
   };
+  const building = log.child({ subsystem_name: 'endpoints' });
+  building.info('Building in-memory entry cache'); // `reference/server.md` §9
   const entryRows = await datastore.entries.all(skip);
   checkFirstEntry(entryRows, skipped, trustDomain);
   for (const row of entryRows) entries.put(row);
@@ -52,6 +54,7 @@ export async function createRegistry({
   warnOfFirstAgent(agentRows, trustDomain, log);
   for (const row of agentRows) agents.put(row);
   for (const row of await datastore.bundles.all(skip)) bundles.put(row);
+  building.info('Completed building in-memory entry cache');
 
   return {
     entries,

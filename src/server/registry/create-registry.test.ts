@@ -10,6 +10,7 @@ import {
   openTestDatastore,
   temporaryFolder,
 } from '../../../test/kit/datastore.ts';
+import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { kindOf } from '../../base/fault.ts';
 import { type Log, silentLog } from '../../ops/log.ts';
 import { emptyBundle } from '../../spiffe/bundle.ts';

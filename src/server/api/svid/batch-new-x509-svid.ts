@@ -26,7 +26,7 @@ export type BatchNewX509SvidDeps = {
  * Enough to keep every thread of libuv's pool busy with signatures, and few enough that the parsing between them
  * leaves the event loop free for others: a whole batch at once would hold it for many milliseconds.
  */
-const AT_ONCE = 16;
+const AT_ONCE = 32;
 
 type Result = MessageInitShape<typeof BatchNewX509SVIDResponse_ResultSchema>;
 

@@ -46,10 +46,14 @@ export async function memory(): Promise<void> {
     (await residentMegabytes(agent)) - withSvids,
     'MB',
   );
+  figure(`server with ${SVIDS} entries`, await residentMegabytes(server), 'MB');
+  for (let i = 0; i < CONNECTIONS; i++) (await openTls(domain.port)).destroy();
+  await pause(10_000);
   const before = await residentMegabytes(server);
-  figure('server after all this', before, 'MB');
-  const sockets = await Promise.all(Array.from({ length: IDLE_TLS }, () => openTls(domain.port)));
-  await pause(2000);
+  figure(`server after ${CONNECTIONS} TLS connections`, before, 'MB');
+  const sockets: ReturnType<typeof connectTls>[] = [];
+  for (let i = 0; i < IDLE_TLS; i++) sockets.push(await openTls(domain.port));
+  await pause(5000);
   const each = (((await residentMegabytes(server)) - before) * 1024) / IDLE_TLS;
   figure('server: an idle TLS connection', each, 'KB');
   for (const socket of sockets) socket.destroy();

@@ -18,24 +18,32 @@ export async function attestAsAgent(domain: BenchDomain): Promise<AgentClient> {
   const { value: token } = await admin.client(Agent).createJoinToken({ ttl: 600 });
   const key = await generateKey('ec-p256');
   const csr = await buildCsr({ uris: [], dnsNames: [] }, key);
-  const address = `127.0.0.1:${domain.port}`;
-  using first = dial({ address, tls: { verify() {} } });
-  const answers = first.client(Agent).attestAgent(
+  const chain = await attest(domain, token, csr);
+  const channel = dial({
+    address: `127.0.0.1:${domain.port}`,
+    tls: { verify() {}, identity: () => ({ chain, privateKey: key.toPkcs8() }) },
+    maxReceiveBytes: 64 * 1024 * 1024,
+  });
+  return { channel, admin, key, agentPath: `/spire/agent/join_token/${token}` };
+}
+
+/** Connects, attests, and resolves with the chain. */
+export async function attest(
+  domain: BenchDomain,
+  token: string,
+  csr: Uint8Array,
+): Promise<readonly Uint8Array[]> {
+  using channel = dial({ address: `127.0.0.1:${domain.port}`, tls: { verify() {} } });
+  const answers = channel.client(Agent).attestAgent(
     (async function* () {
       const data = { type: 'join_token', payload: Buffer.from(token) };
       yield { step: { case: 'params', value: { data, params: { csr } } } } as const;
     })(),
   );
-  let chain: readonly Uint8Array[] = [];
   for await (const { step } of answers) {
-    if (step.case === 'result') chain = step.value.svid?.certChain ?? [];
+    if (step.case === 'result') return step.value.svid?.certChain ?? [];
   }
-  const channel = dial({
-    address,
-    tls: { verify() {}, identity: () => ({ chain, privateKey: key.toPkcs8() }) },
-    maxReceiveBytes: 64 * 1024 * 1024,
-  });
-  return { channel, admin, key, agentPath: `/spire/agent/join_token/${token}` };
+  throw new Error('no SVID for the token');
 }
 
 /** Makes entries below that agent and resolves with their IDs. */

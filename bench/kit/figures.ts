@@ -1,7 +1,7 @@
 /** One line of a benchmark's output. */
 export function figure(name: string, value: number | string, unit = ''): void {
   const text = typeof value === 'number' ? formatted(value) : value;
-  console.log(`  ${name.padEnd(52)} ${text.padStart(10)} ${unit}`);
+  console.log(`  ${name.padEnd(60)} ${text.padStart(10)} ${unit}`);
 }
 
 export function title(text: string): void {

@@ -6,10 +6,8 @@ import { figure } from './figures.ts';
 
 export type LoopWatch = {
   readonly program: Program;
-  /** What was measured until now no longer counts. */
-  reset(): Promise<void>;
-  /** Prints how long the event loop was held up since the last reset. */
-  report(during: string): Promise<void>;
+  /** Does the work, and prints how long the event loop was held up meanwhile. */
+  during(what: string, work: () => Promise<void>): Promise<void>;
 };
 
 /** A server whose event loop is watched (`loop-delay.ts`). */
@@ -19,7 +17,7 @@ export async function startWatchedServer(domain: BenchDomain): Promise<LoopWatch
   const { program } = await domain.startServer([
     `--import=${join(import.meta.dirname, 'loop-delay.ts')}`,
   ]);
-  const read = async () => {
+  const toggle = async () => {
     await rm(file, { force: true });
     program.child.kill('SIGWINCH');
     let text: string | undefined;
@@ -31,13 +29,12 @@ export async function startWatchedServer(domain: BenchDomain): Promise<LoopWatch
   };
   return {
     program,
-    async reset() {
-      await read();
-    },
-    async report(during) {
-      const { p99, max } = await read();
-      figure(`event loop delay ${during}, p99 (goal 20)`, p99, 'ms');
-      figure(`event loop delay ${during}, worst`, max, 'ms');
+    async during(what, work) {
+      await toggle();
+      await work();
+      const { p99, max } = await toggle();
+      figure(`event loop delay while ${what}, p99 (goal 20)`, p99, 'ms');
+      figure(`event loop delay while ${what}, worst`, max, 'ms');
     },
   };
 }

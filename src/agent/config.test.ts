@@ -16,12 +16,12 @@ const newWorld = (): World => ({ lines: [], opened: [] });
 /** `x.conf` is the configuration; of other files there are a token and an empty one. */
 function envOf(content: string, world: World): ConfigEnv {
   const files: Record<string, string> = {
-    '/work/x.conf': content,
-    '/work/token': ' abc\n',
-    '/work/empty': '\n',
+    '/srv/x.conf': content,
+    '/srv/token': ' abc\n',
+    '/srv/empty': '\n',
   };
   return {
-    cwd: '/work',
+    cwd: '/srv',
     environment: {},
     async readFile(path) {
       const text = files[path];
@@ -135,7 +135,7 @@ test('what is said counts', async () => {
       config.useSyncAuthorizedEntries,
     ],
     [
-      ['data', '/work/run/public/a.sock', '/work/run/admin/a.sock'],
+      ['data', '/srv/run/public/a.sock', '/srv/run/admin/a.sock'],
       [true, false],
       ['debug', ['unix'], 'rsa-2048'],
       { kind: 'path', path: 'b.pem', format: 'spiffe' },
@@ -155,7 +155,7 @@ const sources: readonly (readonly [string, unknown])[] = [
   ],
   [
     'trust_bundle_url = "HTTP://x/b?a=1" trust_bundle_unix_socket = "s"',
-    { kind: 'url', url: 'HTTP://x/b?a=1', format: 'pem', unixSocket: '/work/s' },
+    { kind: 'url', url: 'HTTP://x/b?a=1', format: 'pem', unixSocket: '/srv/s' },
   ],
   [
     'trust_bundle_spiffe_workload_api = "unix:///s"',

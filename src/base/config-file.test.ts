@@ -10,7 +10,7 @@ type Content = string | Uint8Array | Error;
 const read = (content: Content, expandEnv = false) =>
   readConfigFile({
     path: 'conf/x.conf',
-    cwd: '/work',
+    cwd: '/srv',
     expandEnv,
     environment: { PORT: '8081' },
     async readFile() {
@@ -23,7 +23,7 @@ const refused: readonly (readonly [string, Content, string])[] = [
   [
     'a file that is not there',
     systemError('ENOENT', 'no such file or directory'),
-    'could not find config file /work/conf/x.conf: please use the -config flag',
+    'could not find config file /srv/conf/x.conf: please use the -config flag',
   ],
   [
     'a file that may not be read',

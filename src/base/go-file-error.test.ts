@@ -17,14 +17,14 @@ test('errors of the system are told in the words of Go', async (t) => {
   t.after(() => rm(at, { recursive: true }));
   const file = join(at, 'file');
   await writeFile(file, '');
-  const rows: readonly (readonly [Promise<unknown>, string])[] = [
-    [readFile(join(at, 'missing')), 'no such file or directory'],
-    [readFile(at), 'is a directory'],
-    [readFile(join(file, 'x')), 'not a directory'],
-    [open(file, 'wx'), 'file exists'],
-    [readFile(join(at, 'x'.repeat(300))), 'file name too long'],
+  const rows: readonly (readonly [() => Promise<unknown>, string])[] = [
+    [() => readFile(join(at, 'missing')), 'no such file or directory'],
+    [() => readFile(at), 'is a directory'],
+    [() => readFile(join(file, 'x')), 'not a directory'],
+    [() => open(file, 'wx'), 'file exists'],
+    [() => readFile(join(at, 'x'.repeat(300))), 'file name too long'],
   ];
-  for (const [work, text] of rows) assert.equal(goErrorText(await thrownBy(work)), text);
+  for (const [work, text] of rows) assert.equal(goErrorText(await thrownBy(work())), text);
 });
 
 test('the operation and the path go before them', async () => {

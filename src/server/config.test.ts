@@ -14,7 +14,7 @@ type World = { readonly lines: string[]; readonly opened: LogSettings[] };
 
 function worldOf(content: string | undefined, world: World, environment = {}): ConfigEnv {
   return {
-    cwd: '/work',
+    cwd: '/srv',
     environment,
     async readFile() {
       if (content !== undefined) return new TextEncoder().encode(content);
@@ -156,8 +156,8 @@ test('what is said counts', async () => {
       health: config.healthChecks,
     },
     {
-      bind: ['::1', 8081, '/work/run/api.sock'],
-      log: { level: 'warning', format: 'json', file: '/work/x.log', sourceLocation: true },
+      bind: ['::1', 8081, '/srv/run/api.sock'],
+      log: { level: 'warning', format: 'json', file: '/srv/x.log', sourceLocation: true },
       ttls: [172_800, 5400, 60, 7200],
       keys: ['rsa-4096', 'ec-p384', 'rsa-4096'],
       subject: { C: ['DE', 'FR'], O: ['O'], CN: ['CN'] },
@@ -411,7 +411,7 @@ for (const [content, message] of refused) {
 test('a file that is not there is refused', async () => {
   assert.equal(
     await complaint(undefined, { config: '' }),
-    'could not find config file /work/conf/server/server.conf: please use the -config flag',
+    'could not find config file /srv/conf/server/server.conf: please use the -config flag',
   );
 });
 

@@ -49,10 +49,6 @@ function certificatesOf(authority: X509Authority): readonly Certificate[] {
 
 const parsedAuthorities = new WeakMap<X509Authority, readonly Certificate[]>();
 
-/** The DER of all X.509 authorities, one after another, as the Workload API sends them. */
-export const x509AuthoritiesDer = (bundle: Pick<Bundle, 'x509Authorities'>): Uint8Array =>
-  Buffer.concat(bundle.x509Authorities.map(({ der }) => der));
-
 /** The JWT authority of that key ID; a later one replaces an earlier one. */
 export const jwtAuthority = (
   bundle: Pick<Bundle, 'jwtAuthorities'>,

@@ -1,0 +1,99 @@
+import type { Server, Socket } from 'node:net';
+import type { Log } from '../../ops/log.ts';
+import { peerCredentials } from '../../rpc/peer-credentials.ts';
+import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
+import type { BoundService } from '../../rpc/service.ts';
+import { listenUnix } from '../../rpc/unix-socket.ts';
+import type { WorkloadCall } from '../workload-api/call.ts';
+import type { ConnectionLimit } from './connection-limit.ts';
+import { type Peer, watchPeer } from './peer.ts';
+
+export type LocalEndpointOptions = {
+  readonly socketPath: string;
+  /** Of the socket file: who may connect. */
+  readonly socketMode: number;
+  /** Of folders that have to be made for it. */
+  readonly directoryMode: number;
+  readonly services: readonly BoundService<WorkloadCall>[];
+  readonly intercept: Interceptor<Peer, WorkloadCall>;
+  readonly limit: ConnectionLimit;
+  readonly log: Log;
+};
+
+/** Larger requests are refused (`reference/agent.md` §4.1). */
+const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+
+/**
+ * Serves a Unix socket whose callers are processes of this machine, each connection bound to its own; until it is
+ * disposed: what is under way then ends at once.
+ */
+export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDisposable> {
+  const { socketPath, socketMode, directoryMode, services, intercept, limit, log } = options;
+  const rpc = createRpcServer<Peer, WorkloadCall>({
+    services,
+    intercept,
+    log,
+    maxReceiveBytes: MAX_REQUEST_BYTES,
+  });
+  const connections = new Set<Socket>();
+  const server = await listenUnix(socketPath, {
+    mode: socketMode,
+    directoryMode,
+    onConnection: (socket) => {
+      connections.add(socket);
+      socket.once('close', () => connections.delete(socket));
+      accept(socket, { rpc, limit }).catch((error: unknown) => {
+        log.warn('Connection failed during accept', { error: error as Error });
+        socket.destroy();
+      });
+    },
+  });
+  return {
+    async [Symbol.asyncDispose]() {
+      const closed = closing(server);
+      await rpc[Symbol.asyncDispose]();
+      for (const socket of connections) socket.destroy();
+      await closed;
+    },
+  };
+}
+
+type AcceptDeps = {
+  readonly rpc: RpcServer<Peer>;
+  readonly limit: ConnectionLimit;
+};
+
+/** Binds the connection to its process first; only then is anything read from it. */
+async function accept(socket: Socket, { rpc, limit }: AcceptDeps): Promise<void> {
+  socket.on('error', () => {}); // 'close' follows
+  const { uid } = peerCredentials(socket);
+  if (!limit.acquire(uid)) {
+    socket.destroy();
+    return;
+  }
+  socket.once('close', () => {
+    limit.release(uid);
+  });
+  const peer = await watchPeer(socket);
+  socket.once('close', () => {
+    peer[Symbol.dispose]();
+  });
+  if (socket.destroyed) {
+    peer[Symbol.dispose]();
+    return;
+  }
+  // HTTP/2 costs far more memory than a socket; whoever connects and says nothing shall not get it.
+  socket.once('readable', () => {
+    // Readable is also what has ended.
+    if (socket.readableLength > 0) rpc.inject(socket, peer);
+    else socket.destroy();
+  });
+}
+
+function closing(server: Server): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<void>();
+  server.close(() => {
+    resolve();
+  });
+  return promise;
+}

@@ -86,7 +86,7 @@ describe('loading a plugin', () => {
       'one that refuses its data, with its kind of failure',
       { name: 'greeter', data: pluginSettings('name = "nobody"') },
       'failed-precondition',
-      'failed to configure plugin "greeter": nobody is there',
+      'failed to configure plugin "greeter": rpc error: code = FailedPrecondition desc = nobody is there',
     ],
   ];
   for (const [why, declaration, kind, message] of refused) {

@@ -1,13 +1,14 @@
-import { Fault, reasonOf, wrapFault } from '../base/fault.ts';
+import { Fault, kindOf, reasonOf, wrapFault } from '../base/fault.ts';
 import { readFileBounded } from '../base/files.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { Settings } from '../base/settings.ts';
 import type { Log } from '../ops/log.ts';
+import { rpcErrorText } from '../rpc/status.ts';
 import type { BuiltIns, Plugin, PluginDeclaration } from './plugin.ts';
 import { withDataFile } from './plugin-sections.ts';
 
 /** The kinds, as configuration files name them. */
-export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'WorkloadAttestor';
+export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'UpstreamAuthority' | 'WorkloadAttestor';
 
 export type LoadPluginDeps<Env, Contract> = {
   readonly kind: PluginKind;
@@ -17,7 +18,10 @@ export type LoadPluginDeps<Env, Contract> = {
   readonly env: (log: Log) => Env;
 };
 
-/** Loads and configures one plugin. Throws with SPIRE's words (`reference/server.md` §3); the kind is the cause's. */
+/**
+ * Loads and configures one plugin. Throws with SPIRE's words (`reference/server.md` §3); the kind is the cause's. What
+ * the plugin itself threw is worded as the status that it would be if the plugin were a program.
+ */
 export async function loadPlugin<Env, Contract>(
   { kind, builtIns, log, env }: LoadPluginDeps<Env, Contract>,
   declaration: PluginDeclaration,
@@ -53,7 +57,9 @@ async function configure<Env, Contract>(
     if (data !== undefined && !plugin.takesData) {
       throw new Fault('invalid', 'no supported configuration interface found');
     }
-    const contract = await plugin.configure(settings, env);
+    const contract = await plugin.configure(settings, env).catch((error: unknown) => {
+      throw new Fault(kindOf(error), rpcErrorText(error), { cause: error });
+    });
     warnOfUnknownKeys(settings, log);
     if (plugin.takesData) log.info('Configured plugin', { reconfigurable: false });
     return contract;

@@ -6,6 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { VirtualClock } from '../../test/kit/clock.ts';
+import { fixedLevels } from '../../test/kit/fixed-levels.ts';
 import { eventually } from '../../test/kit/programs.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { TestServer } from '../../test/kit/server.ts';
@@ -182,6 +183,7 @@ test('a second start on the same directory leaves the first one as it is', async
   await assert.rejects(
     startServer(config, {
       log: silentLog,
+      logLevels: fixedLevels(),
       clock: systemClock,
       random: Math.random,
       signal: new AbortController().signal,
@@ -200,7 +202,7 @@ test('a start that fails halfway undoes itself', async (t) => {
   await writeFile(server.path('data/keys.json'), '{"keys": ');
   await assert.rejects(
     server.start(),
-    /failed to configure plugin "disk": .*unable to decode keys/,
+    /failed to configure plugin "disk": rpc error: code = Internal desc = unable to decode keys/,
   );
   assert.deepEqual(
     lines.slice(-2).map(({ message }) => message),

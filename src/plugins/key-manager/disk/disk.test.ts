@@ -127,7 +127,7 @@ describe('the file of the disk key manager', () => {
     [
       'an RSA key of 1024 bits',
       entry(rsa1024.privateKey),
-      /: unable to (?:make entry "k": unable to make key entry for key "k": no RSA key type for key bit length: 1024|parse key "k": .*)$/,
+      /unable to (?:make entry "k": unable to make key entry for key "k": no RSA key type for key bit length: 1024|parse key "k": .*)$/,
     ],
     [
       'a P-521 key',
@@ -158,7 +158,7 @@ describe('the file of the disk key manager', () => {
   test('that cannot be read is told with its path', async () => {
     await using folder = await temporaryFolder();
     await assert.rejects(openServer(folder.path), {
-      message: `failed to configure plugin "disk": open ${folder.path}: is a directory`,
+      message: `failed to configure plugin "disk": rpc error: code = Unknown desc = open ${folder.path}: is a directory`,
     });
   });
 });
@@ -168,7 +168,8 @@ describe('the configuration of the disk key manager', () => {
     test(`on the server needs keys_path: ${hcl}`, async () => {
       await assert.rejects(load(hcl), {
         kind: 'invalid',
-        message: 'failed to configure plugin "disk": keys_path is required',
+        message:
+          'failed to configure plugin "disk": rpc error: code = InvalidArgument desc = keys_path is required',
       });
     });
   }
@@ -177,14 +178,16 @@ describe('the configuration of the disk key manager', () => {
     test(`on the agent needs directory: ${hcl}`, async () => {
       await assert.rejects(load(hcl, agentKeyManagers), {
         kind: 'invalid',
-        message: 'failed to configure plugin "disk": directory must be configured',
+        message:
+          'failed to configure plugin "disk": rpc error: code = InvalidArgument desc = directory must be configured',
       });
     });
   }
 
   test('refuses a value of the wrong type', async () => {
     await assert.rejects(load('keys_path = []'), {
-      message: /^failed to configure plugin "disk": unable to decode configuration: ./,
+      message:
+        /^failed to configure plugin "disk": rpc error: code = InvalidArgument desc = unable to decode configuration: ./,
     });
   });
 
@@ -204,7 +207,8 @@ describe('the configuration of the disk key manager', () => {
     await writeFile(file, '');
     await assert.rejects(openAgent(file), {
       kind: 'failed-precondition',
-      message: /^failed to configure plugin "disk": directory validation failed: ./,
+      message:
+        /^failed to configure plugin "disk": rpc error: code = FailedPrecondition desc = directory validation failed: ./,
     });
     if (process.getuid?.() === 0) return; // root may write anywhere
     await chmod(folder.path, 0o500);

@@ -679,6 +679,8 @@ describe('x509pop with verify_client_ip', () => {
   }
 });
 
+const REFUSED = 'rpc error: code = InvalidArgument desc = ';
+
 describe("the configuration of x509pop's server", () => {
   const refused: [hcl: () => string, message: string | RegExp][] = [
     [() => '', 'one of ca_bundle_path or ca_bundle_paths must be configured'],
@@ -723,8 +725,10 @@ describe("the configuration of x509pop's server", () => {
     test(`refuses: ${String(message)}`, async () => {
       const expected =
         typeof message === 'string'
-          ? `failed to configure plugin "x509pop": ${message}`
-          : new RegExp(`^failed to configure plugin "x509pop": ${message.source.replace('^', '')}`);
+          ? `failed to configure plugin "x509pop": ${REFUSED}${message}`
+          : new RegExp(
+              `^failed to configure plugin "x509pop": ${REFUSED}${message.source.replace('^', '')}`,
+            );
       await assert.rejects(server(hcl()), { kind: 'invalid', message: expected });
     });
   }
@@ -776,8 +780,10 @@ describe("the configuration of x509pop's agent", () => {
     test(`refuses: ${String(message)}`, async () => {
       const expected =
         typeof message === 'string'
-          ? `failed to configure plugin "x509pop": ${message}`
-          : new RegExp(`^failed to configure plugin "x509pop": ${message.source.replace('^', '')}`);
+          ? `failed to configure plugin "x509pop": ${REFUSED}${message}`
+          : new RegExp(
+              `^failed to configure plugin "x509pop": ${REFUSED}${message.source.replace('^', '')}`,
+            );
       await assert.rejects(agent(hcl()), { kind: 'invalid', message: expected });
     });
   }

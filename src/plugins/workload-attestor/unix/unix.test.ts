@@ -265,7 +265,8 @@ describe('the configuration of the unix attestor', () => {
     test(`refuses ${hcl}`, async () => {
       await assert.rejects(load(hcl), {
         kind: 'invalid',
-        message: /^failed to configure plugin "unix": failed to decode configuration: ./,
+        message:
+          /^failed to configure plugin "unix": rpc error: code = InvalidArgument desc = failed to decode configuration: ./,
       });
     });
   }

@@ -17,6 +17,7 @@ import type { Identities } from './identities.ts';
 import { Manager } from './manager.ts';
 import { ServerConnection } from './server/server-connection.ts';
 import { verifyServer } from './server/server-identity.ts';
+import type { AgentStatus } from './status.ts';
 import type { AgentDataFile } from './storage/agent-data-file.ts';
 import { AuthorizedEntries } from './sync/authorized-entries.ts';
 import { fetchUpdates } from './sync/fetch-updates.ts';
@@ -56,6 +57,7 @@ export type AgentCoreOptions = {
 /** An agent that has attested and synchronised, without its sockets. */
 export interface AgentCore extends Disposable {
   readonly identities: Identities;
+  readonly status: AgentStatus;
   /** Keeps everything fresh until the signal aborts. Rejects when the agent must end. */
   run(signal: AbortSignal): Promise<void>;
 }
@@ -150,14 +152,48 @@ export async function startCore(
       subscribe: (selectors) => cache.subscribe(selectors),
       latest: (selectors) => cache.latest(selectors),
       matchingEntries: (selectors) => cache.matchingEntries(selectors),
+      subscribeBundles: () => cache.subscribeBundles(),
+      bundles: () => cache.bundles,
       fetchJwtSvid: (entry, audience, call) => jwtSvids.fetch(entry, audience, call),
     },
+    status: statusOf({ current, cache, entries, jwtSvids, synchronizer }),
     run: (until) => manager.run(until),
     [Symbol.dispose]: () => {
       running.dispose();
     },
   };
 }
+
+type StatusParts = {
+  readonly current: CurrentSvid;
+  readonly cache: X509Cache;
+  readonly entries: AuthorizedEntries;
+  readonly jwtSvids: JwtSvids;
+  readonly synchronizer: Synchronizer;
+};
+
+const statusOf = (parts: StatusParts): AgentStatus => ({
+  get svidChain() {
+    return parts.current.value.chain;
+  },
+  get x509SvidCount() {
+    return parts.cache.svidCount;
+  },
+  get jwtSvidCount() {
+    return parts.jwtSvids.count;
+  },
+  storeSvidCount: 0,
+  get entries() {
+    return parts.entries.all;
+  },
+  svidOf: (entryId) => parts.cache.svidOf(entryId),
+  get lastSyncSuccess() {
+    return parts.synchronizer.lastSuccess;
+  },
+  get lastSync() {
+    return parts.synchronizer.lastOutcome;
+  },
+});
 
 const CANNOT_COME_BACK =
   "Node attestation is not reattestable and the 'memory' key manager is in use; if the agent process is restarted, it will be unable to obtain a new SVID and will need to be manually evicted to be able to re-attest.";

@@ -1,4 +1,5 @@
 import type { AuthorizedEntry } from './authorized-entry.ts';
+import type { BundleList, BundleSubscription } from './cache/bundle-news.ts';
 import type { Subscription } from './cache/subscriber.ts';
 import type { WorkloadUpdate } from './cache/workload-update.ts';
 
@@ -16,6 +17,9 @@ export interface Identities {
   latest(selectors: ReadonlySet<string>): WorkloadUpdate;
   /** The matching entries, ascending by ID, whether or not their X.509-SVIDs are there. */
   matchingEntries(selectors: ReadonlySet<string>): readonly AuthorizedEntry[];
+  /** All bundles that the agent holds, whoever's they are; and news of them until disposed. */
+  subscribeBundles(): BundleSubscription;
+  bundles(): BundleList;
   /**
    * A token of that entry for these audiences, from the cache while it is fresh. Throws a Fault with SPIRE's words
    * when none can be had; rejects with the signal's reason when it aborts first.

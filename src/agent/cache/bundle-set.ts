@@ -18,6 +18,12 @@ export class BundleSet {
     return this.#bundles.get(this.#own) as Bundle;
   }
 
+  /** The own one first, then the others ascending by trust domain. */
+  get all(): readonly Bundle[] {
+    const others = [...this.#bundles.keys()].filter((name) => name !== this.#own).sort();
+    return [this.own, ...others.flatMap((name) => this.#bundles.get(name) ?? [])];
+  }
+
   /** The bundles of those of these trust domains that are known, by name. The own one is not among them. */
   federated(names: ReadonlySet<string>): Bundle[] {
     const found: Bundle[] = [];

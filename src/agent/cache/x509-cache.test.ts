@@ -432,3 +432,29 @@ describe('news', () => {
     await assert.rejects(a.next(gone.signal), { message: 'caller is gone' });
   });
 });
+
+describe('all bundles', () => {
+  test('the own one first, then the others by name; told when one changes, comes or goes', async () => {
+    const { cache } = newCache();
+    const signal = AbortSignal.timeout(1000);
+    using listener = cache.subscribeBundles();
+    const names = async () => (await listener.next(signal)).map((one) => one.trustDomain.name);
+    assert.deepEqual(await names(), ['cache.test']);
+    const last = emptyBundle(TrustDomain.parse('z.test'));
+    cache.update([], [last, own, partner], never);
+    assert.deepEqual(await names(), ['cache.test', 'b.test', 'z.test']);
+    cache.update([], [last, own, partner], never);
+    cache.update([], [{ ...last, sequenceNumber: 7n }, own], never);
+    assert.deepEqual(await names(), ['cache.test', 'z.test']);
+    assert.equal(cache.bundles[1]?.sequenceNumber, 7n);
+  });
+});
+
+test('the SVID of an entry is told by the ID of the entry', () => {
+  const { cache } = newCache();
+  cache.update([entry('a', ['unix:uid:1'])], [own], never);
+  assert.equal(cache.svidOf('a'), undefined);
+  mint(cache, 'minted');
+  assert.deepEqual(cache.svidOf('a'), svid('minted'));
+  assert.equal(cache.svidOf('b'), undefined);
+});

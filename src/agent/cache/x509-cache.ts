@@ -4,6 +4,7 @@ import type { Bundle } from '../../spiffe/bundle.ts';
 import { selectorText } from '../../spiffe/selector.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { AuthorizedEntry } from '../authorized-entry.ts';
+import { type BundleList, BundleNews, type BundleSubscription } from './bundle-news.ts';
 import { BundleSet } from './bundle-set.ts';
 import { SelectorIndex } from './selector-index.ts';
 import { Subscriber, type Subscription } from './subscriber.ts';
@@ -49,6 +50,7 @@ export class X509Cache {
   readonly #subscribers = new Set<Subscriber>();
   readonly #subscribersBySelector = new SelectorIndex<Subscriber>();
   readonly #bundles: BundleSet;
+  readonly #bundleNews = new BundleNews();
   /** Updates by the IDs of their entries, until anything changes. */
   readonly #shared = new Map<string, WorkloadUpdate>();
   #svidCount = 0;
@@ -66,7 +68,10 @@ export class X509Cache {
   ): { readonly expiring: number; readonly outdated: number } {
     const dirty = new Set<Subscriber>();
     const changed = this.#bundles.replace(bundles);
-    if (changed.size > 0) this.#shared.clear();
+    if (changed.size > 0) {
+      this.#shared.clear();
+      this.#bundleNews.tell(this.#bundles.all);
+    }
     if (changed.has(this.#deps.trustDomain.name)) {
       for (const subscriber of this.#subscribers) dirty.add(subscriber);
     }
@@ -169,6 +174,21 @@ export class X509Cache {
     for (const { entry, svid } of this.#records.values()) {
       if (svid !== undefined) yield { entry, svid };
     }
+  }
+
+  /** All bundles, whoever's they are, and again after each change. */
+  subscribeBundles(): BundleSubscription {
+    return this.#bundleNews.subscribe(this.#bundles.all);
+  }
+
+  /** All bundles that the agent holds. */
+  get bundles(): BundleList {
+    return this.#bundles.all;
+  }
+
+  /** The SVID of that entry, if it is held. */
+  svidOf(entryId: string): X509Svid | undefined {
+    return this.#records.get(entryId)?.svid;
   }
 
   /** The own trust domain's bundle. */

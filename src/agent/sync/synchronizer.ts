@@ -1,12 +1,13 @@
 import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { wrapFault } from '../../base/fault.ts';
+import { reasonOf, wrapFault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { CurrentSvid } from '../attest/current-svid.ts';
 import type { X509Cache } from '../cache/x509-cache.ts';
 import { isX509RotationDue } from '../rotation.ts';
 import { failureClass, isUnknownAuthority } from '../server/rpc-failure.ts';
+import type { SyncOutcome } from '../status.ts';
 import { dropTaintedSvids } from './drop-tainted-svids.ts';
 import type { ServerUpdates } from './fetch-updates.ts';
 import type { JwtSvids } from './jwt-svids.ts';
@@ -43,6 +44,7 @@ const MINT = { initialMs: 500, maxMs: 240_000, ...FACTOR };
 export class Synchronizer {
   readonly #deps: SynchronizerDeps;
   #lastSuccess: number | undefined;
+  #lastOutcome: SyncOutcome | undefined;
   #endPause: (() => void) | undefined;
   #mintingFails = false;
   /** Somebody came while SVIDs were being minted, too late for that pass. */
@@ -60,34 +62,22 @@ export class Synchronizer {
     return this.#lastSuccess;
   }
 
+  /** How the last one ended; undefined before the first. */
+  get lastOutcome(): SyncOutcome | undefined {
+    return this.#lastOutcome;
+  }
+
   /** One whole cycle. Throws what went wrong; steps that were done stay done. */
   async synchronize(signal: AbortSignal): Promise<void> {
-    const { fetchUpdates, cache, clock, log } = this.#deps;
-    const { entries, bundles } = await fetchUpdates(signal);
-    const former = cache.bundle;
-    const own = bundles.find(({ trustDomain }) => trustDomain.equals(former.trustDomain));
-    // Before the entries, so that what is dropped here is minted again in this very cycle.
-    if (own !== undefined) await this.#dropTainted(this.#deps.taints.findNew(own), signal);
-    const { expiring, outdated } = cache.update(
-      entries.filter(({ storeSvid }) => !storeSvid),
-      bundles,
-      (svid) => isX509RotationDue(svid, unixSeconds(clock), this.#rotationRule()),
-    );
-    if (cache.bundle !== former || !this.#isBundleStored) await this.#storeBundle(cache.bundle);
-    if (expiring > 0) {
-      log.debug('Updating expiring SVIDs in cache', {
-        cache_type: 'workload',
-        expiring_svids: expiring,
-      });
+    const { clock } = this.#deps;
+    try {
+      await this.#cycle(signal);
+      this.#lastSuccess = clock.now();
+      this.#lastOutcome = { endedAt: this.#lastSuccess, failure: undefined };
+    } catch (error) {
+      this.#lastOutcome = { endedAt: clock.now(), failure: reasonOf(error) };
+      throw error;
     }
-    if (outdated > 0) {
-      log.debug('Updating SVIDs with outdated attributes in cache', {
-        cache_type: 'workload',
-        outdated_svids: outdated,
-      });
-    }
-    await this.#mint(signal);
-    this.#lastSuccess = clock.now();
   }
 
   /** Synchronises at intervals until the signal aborts. Rejects when the server must not be asked again. */
@@ -168,6 +158,34 @@ export class Synchronizer {
       this.#endPause = undefined;
     }
     signal.throwIfAborted();
+  }
+
+  async #cycle(signal: AbortSignal): Promise<void> {
+    const { fetchUpdates, cache, clock, log } = this.#deps;
+    const { entries, bundles } = await fetchUpdates(signal);
+    const former = cache.bundle;
+    const own = bundles.find(({ trustDomain }) => trustDomain.equals(former.trustDomain));
+    // Before the entries, so that what is dropped here is minted again in this very cycle.
+    if (own !== undefined) await this.#dropTainted(this.#deps.taints.findNew(own), signal);
+    const { expiring, outdated } = cache.update(
+      entries.filter(({ storeSvid }) => !storeSvid),
+      bundles,
+      (svid) => isX509RotationDue(svid, unixSeconds(clock), this.#rotationRule()),
+    );
+    if (cache.bundle !== former || !this.#isBundleStored) await this.#storeBundle(cache.bundle);
+    if (expiring > 0) {
+      log.debug('Updating expiring SVIDs in cache', {
+        cache_type: 'workload',
+        expiring_svids: expiring,
+      });
+    }
+    if (outdated > 0) {
+      log.debug('Updating SVIDs with outdated attributes in cache', {
+        cache_type: 'workload',
+        outdated_svids: outdated,
+      });
+    }
+    await this.#mint(signal);
   }
 
   #mint(signal: AbortSignal): Promise<void> {

@@ -5,6 +5,7 @@ import { openDataDirectory } from '../base/data-directory.ts';
 import { Fault } from '../base/fault.ts';
 import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
+import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
@@ -29,6 +30,8 @@ import { startUpkeep } from './upkeep.ts';
 /** What a server needs of the world around it. */
 export type ServerEnv = {
   readonly log: Log;
+  /** How loud that log is. */
+  readonly logLevels: LevelControl;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -50,6 +53,8 @@ type Parts = {
   readonly registry: Registry;
   readonly plugins: ServerPlugins;
   readonly authorities: Authorities;
+  /** Milliseconds since the Unix epoch. */
+  readonly startedAt: number;
 };
 
 /**
@@ -58,6 +63,7 @@ type Parts = {
  */
 export async function startServer(config: ServerConfig, env: ServerEnv): Promise<RunningServer> {
   const { clock, log, signal } = env;
+  const startedAt = clock.now();
   tellConfigured(config, log);
   checkSocketPath(config.socketPath);
   await checkAddressFree(config.bindAddress, config.bindPort);
@@ -89,7 +95,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
     await startAuthorities({ keyManager, datastore, registry, config, clock, log }),
   );
   signal.throwIfAborted();
-  const parts = { datastore, registry, plugins, authorities };
+  const parts = { datastore, registry, plugins, authorities, startedAt };
   const endpoints = await serveApi(parts, config, env, opened);
   opened.use(startUpkeep({ ...registry, ...config, datastore, clock, random: env.random, log }));
   await watchHealth(parts, config, env, opened);
@@ -140,14 +146,15 @@ async function openDatastore(
 }
 
 async function serveApi(
-  { datastore, registry, plugins, authorities }: Parts,
+  { datastore, registry, plugins, authorities, startedAt }: Parts,
   config: ServerConfig,
-  { clock, log }: ServerEnv,
+  { clock, log, logLevels }: ServerEnv,
   opened: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
   const { issuer } = authorities;
   const svid = opened.use(await startServerSvid({ issuer, keyType: config.caKeyType, clock, log }));
+  log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const services = serverServices({
     ...registry,
     issuer,
@@ -160,6 +167,9 @@ async function serveApi(
     jwtSvidsDisabled: config.jwtKeyType === undefined,
     publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
     newUuid: randomUUID,
+    ownChain: () => svid.current().chain,
+    startedAt,
+    logLevels,
   });
   const intercept = createInterceptor({
     ...registry,

@@ -1,7 +1,6 @@
 /** Methods of the server API that come with a later issue: those who may call them are told so. */
 export const laterMethods: ReadonlySet<string> = new Set(
   [
-    'debug.v1.Debug/GetInfo',
     'localauthority.v1.LocalAuthority/ActivateJWTAuthority',
     'localauthority.v1.LocalAuthority/ActivateWITAuthority',
     'localauthority.v1.LocalAuthority/ActivateX509Authority',
@@ -19,11 +18,7 @@ export const laterMethods: ReadonlySet<string> = new Set(
     'localauthority.v1.LocalAuthority/TaintWITAuthority',
     'localauthority.v1.LocalAuthority/TaintX509Authority',
     'localauthority.v1.LocalAuthority/TaintX509UpstreamAuthority',
-    'logger.v1.Logger/GetLogger',
-    'logger.v1.Logger/ResetLogLevel',
-    'logger.v1.Logger/SetLogLevel',
     'svid.v1.SVID/BatchNewWITSVID',
-    'svid.v1.SVID/NewDownstreamX509CA',
     'trustdomain.v1.TrustDomain/BatchCreateFederationRelationship',
     'trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship',
     'trustdomain.v1.TrustDomain/BatchUpdateFederationRelationship',

@@ -18,6 +18,7 @@ import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
 import { plainAgent } from './api-call.ts';
 import { authoritiesConfig } from './authorities.ts';
 import { VirtualClock } from './clock.ts';
+import { fixedLevels } from './fixed-levels.ts';
 
 /** What the API's handlers work on in a server: real parts, an SQLite database in memory, time at a standstill. */
 export class ApiWorld {
@@ -64,6 +65,8 @@ export class ApiWorld {
       }),
     );
     const { joinTokens, bundles: storedBundles } = datastore;
+    const { publicKey } = await this.key();
+    const { chain: ownChain } = await authorities.issuer.serverX509Svid(publicKey);
     this.#datastore = datastore;
     this.#deps = {
       ...registry,
@@ -77,6 +80,9 @@ export class ApiWorld {
       ]),
       publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
       newUuid: randomUUID,
+      logLevels: fixedLevels(),
+      ownChain: () => ownChain,
+      startedAt: clock.now(),
       jwtSvidsDisabled: false,
       agentSpiffeIdAsSelector: false,
     };

@@ -9,6 +9,7 @@ import { type Channel, type ClientTls, dial } from '../../src/rpc/dial.ts';
 import type { ServerConfig } from '../../src/server/config/server-config.ts';
 import { loadServerConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/start.ts';
+import { fixedLevels } from './fixed-levels.ts';
 
 export type TestServerOptions = {
   readonly trustDomain?: string;
@@ -81,7 +82,13 @@ export class TestServer {
   async start(changed: Partial<ServerConfig> = {}, signal = new AbortController().signal) {
     const { clock = systemClock, log = silentLog } = this.options;
     const config = { ...(await this.config()), ...changed };
-    this.#running = await startServer(config, { log, clock, random: Math.random, signal });
+    this.#running = await startServer(config, {
+      log,
+      logLevels: fixedLevels(),
+      clock,
+      random: Math.random,
+      signal,
+    });
     return this.#running;
   }
 

@@ -58,6 +58,10 @@ const commands: CommandTable = {
     synopsis: "Prints the server's own bundle",
     load: async () => (await import('./bundle/show.ts')).bundleShow,
   },
+  'debug getinfo': {
+    synopsis: 'Shows what the server says of itself',
+    load: async () => (await import('./debug/getinfo.ts')).debugGetInfo,
+  },
   'entry count': {
     synopsis: 'Counts registration entries',
     load: async () => (await import('./entry/count.ts')).entryCount,
@@ -86,6 +90,18 @@ const commands: CommandTable = {
     synopsis: 'Mints a JWT-SVID',
     load: async () => (await import('./jwt/mint.ts')).jwtMint,
   },
+  'logger get': {
+    synopsis: 'Shows how much the server logs',
+    load: async () => (await import('./logger/get.ts')).loggerGet,
+  },
+  'logger reset': {
+    synopsis: 'Sets the log level back to what it was at the start',
+    load: async () => (await import('./logger/reset.ts')).loggerReset,
+  },
+  'logger set': {
+    synopsis: 'Changes how much the server logs',
+    load: async () => (await import('./logger/set.ts')).loggerSet,
+  },
   run: {
     synopsis: 'Runs the server',
     load: async () => (await import('./run.ts')).run,
@@ -105,7 +121,6 @@ const commands: CommandTable = {
 };
 
 const missing: readonly string[] = [
-  'debug getinfo',
   'federation create',
   'federation delete',
   'federation list',
@@ -122,9 +137,6 @@ const missing: readonly string[] = [
   'localauthority x509 revoke',
   'localauthority x509 show',
   'localauthority x509 taint',
-  'logger get',
-  'logger reset',
-  'logger set',
   'upstreamauthority revoke',
   'upstreamauthority taint',
 ];

@@ -1,3 +1,4 @@
+import { createLevelControl } from '../../ops/level-control.ts';
 import { loadServerConfig, unsupportedServerSettings } from '../../server/config.ts';
 import { startServer } from '../../server/start.ts';
 import { makeCommand } from '../kit/command.ts';
@@ -24,7 +25,13 @@ export const run = makeCommand({
         who: 'Server',
         opened,
         start: (signal) =>
-          startServer(config, { log: opened.log, clock, random: Math.random, signal }),
+          startServer(config, {
+            log: opened.log,
+            logLevels: createLevelControl(opened.log),
+            clock,
+            random: Math.random,
+            signal,
+          }),
         onFailure: (error) => {
           opened.log.error('Fatal run error', { error });
         },

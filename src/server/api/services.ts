@@ -1,3 +1,4 @@
+import type { LevelControl } from '../../ops/level-control.ts';
 import { healthService } from '../../rpc/health.ts';
 import { type BoundService, implement } from '../../rpc/service.ts';
 import type { TrustDomain as TrustDomainName } from '../../spiffe/trust-domain.ts';
@@ -34,6 +35,7 @@ import {
   publishJwtAuthority,
 } from './bundle/publish-jwt-authority.ts';
 import type { Call } from './call.ts';
+import { createGetInfo, type GetInfoDeps } from './debug/get-info.ts';
 import { batchCreateEntry } from './entry/batch-create-entry.ts';
 import { batchDeleteEntry } from './entry/batch-delete-entry.ts';
 import { batchUpdateEntry } from './entry/batch-update-entry.ts';
@@ -44,10 +46,14 @@ import { listEntries } from './entry/list-entries.ts';
 import { syncAuthorizedEntries } from './entry/sync-authorized-entries.ts';
 import { type IsServingDeps, isServing } from './health/is-serving.ts';
 import { later, laterService, unimplemented } from './later.ts';
+import { getLogger } from './logger/get-logger.ts';
+import { resetLogLevel } from './logger/reset-log-level.ts';
+import { setLogLevel } from './logger/set-log-level.ts';
 import { batchNewX509Svid } from './svid/batch-new-x509-svid.ts';
 import type { JwtSvidDeps } from './svid/jwt-svid-answer.ts';
 import { mintJwtSvid } from './svid/mint-jwt-svid.ts';
 import { mintX509Svid } from './svid/mint-x509-svid.ts';
+import { newDownstreamX509Ca } from './svid/new-downstream-x509-ca.ts';
 import { newJwtSvid } from './svid/new-jwt-svid.ts';
 
 /** Assembled by `start.ts`; each handler sees no more of it than it declares. */
@@ -56,7 +62,12 @@ export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'
   Pick<CreateJoinTokenDeps, 'joinTokens' | 'clock' | 'newUuid'> &
   Pick<JwtSvidDeps, 'jwtSvidsDisabled'> &
   Pick<IsServingDeps, 'storedBundles'> &
-  PublishJwtAuthorityDeps & { readonly issuer: Issuer; readonly trustDomain: TrustDomainName };
+  Pick<GetInfoDeps, 'ownChain' | 'startedAt'> &
+  PublishJwtAuthorityDeps & {
+    readonly issuer: Issuer;
+    readonly trustDomain: TrustDomainName;
+    readonly logLevels: LevelControl;
+  };
 
 export type ServerServices = {
   /** For callers from the network. */
@@ -76,7 +87,7 @@ export function serverServices(deps: ServerServicesDeps): ServerServices {
     laterService(LocalAuthority),
   ];
   const health = healthService<Call>((call) => isServing(deps, call));
-  return { tcp, local: [...tcp, laterService(Logger), laterService(Debug), health] };
+  return { tcp, local: [...tcp, loggerService(deps), debugService(deps), health] };
 }
 
 const agentService = (deps: ServerServicesDeps) =>
@@ -127,8 +138,18 @@ const svidService = (deps: ServerServicesDeps) =>
     batchNewX509SVID: (request, call) => batchNewX509Svid(deps, request, call),
     newJWTSVID: (request, call) => newJwtSvid(deps, request, call),
     batchNewWITSVID: later(SVID.method.batchNewWITSVID),
-    newDownstreamX509CA: later(SVID.method.newDownstreamX509CA),
+    newDownstreamX509CA: (request, call) => newDownstreamX509Ca(deps, request, call),
   });
+
+const loggerService = (deps: ServerServicesDeps) =>
+  implement<typeof Logger, Call>(Logger, {
+    getLogger: (_, call) => getLogger(deps, call),
+    setLogLevel: (request, call) => setLogLevel(deps, request, call),
+    resetLogLevel: (_, call) => resetLogLevel(deps, call),
+  });
+
+const debugService = (deps: ServerServicesDeps) =>
+  implement<typeof Debug, Call>(Debug, { getInfo: createGetInfo(deps) });
 
 /** SPIRE's answer, whatever its feature flags say. */
 const WIT_MISSING = 'WIT-SVID functionality is not yet implemented';

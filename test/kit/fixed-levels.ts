@@ -1,0 +1,5 @@
+import { createLevelControl, type LevelControl } from '../../src/ops/level-control.ts';
+
+/** For programs in tests, whose log has no level to change. */
+export const fixedLevels = (): LevelControl =>
+  createLevelControl({ level: 'info', setLevel: () => undefined });

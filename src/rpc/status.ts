@@ -1,6 +1,7 @@
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
 import { type DenialReason, Fault, type FaultKind, kindOf, reasonOf } from '../base/fault.ts';
+import { statusNames } from '../ops/status-names.ts';
 import { StatusSchema as RpcStatusSchema } from '../wire/gen/google/rpc/status_pb.ts';
 import {
   PermissionDeniedDetailsSchema,
@@ -9,23 +10,23 @@ import {
 
 type CodeRow = { readonly code: number; readonly name: string };
 
-/** One gRPC status code for each kind of failure, with its name in Go's spelling, which scripts read. */
+/** One gRPC status code for each kind of failure, with its name. */
 export const codes = {
-  canceled: { code: 1, name: 'Canceled' },
-  unknown: { code: 2, name: 'Unknown' },
-  invalid: { code: 3, name: 'InvalidArgument' },
-  deadline: { code: 4, name: 'DeadlineExceeded' },
-  'not-found': { code: 5, name: 'NotFound' },
-  'already-exists': { code: 6, name: 'AlreadyExists' },
-  denied: { code: 7, name: 'PermissionDenied' },
-  exhausted: { code: 8, name: 'ResourceExhausted' },
-  'failed-precondition': { code: 9, name: 'FailedPrecondition' },
-  aborted: { code: 10, name: 'Aborted' },
-  'out-of-range': { code: 11, name: 'OutOfRange' },
-  unimplemented: { code: 12, name: 'Unimplemented' },
-  internal: { code: 13, name: 'Internal' },
-  unavailable: { code: 14, name: 'Unavailable' },
-  unauthenticated: { code: 16, name: 'Unauthenticated' },
+  canceled: { code: 1, name: statusNames.canceled },
+  unknown: { code: 2, name: statusNames.unknown },
+  invalid: { code: 3, name: statusNames.invalid },
+  deadline: { code: 4, name: statusNames.deadline },
+  'not-found': { code: 5, name: statusNames['not-found'] },
+  'already-exists': { code: 6, name: statusNames['already-exists'] },
+  denied: { code: 7, name: statusNames.denied },
+  exhausted: { code: 8, name: statusNames.exhausted },
+  'failed-precondition': { code: 9, name: statusNames['failed-precondition'] },
+  aborted: { code: 10, name: statusNames.aborted },
+  'out-of-range': { code: 11, name: statusNames['out-of-range'] },
+  unimplemented: { code: 12, name: statusNames.unimplemented },
+  internal: { code: 13, name: statusNames.internal },
+  unavailable: { code: 14, name: statusNames.unavailable },
+  unauthenticated: { code: 16, name: statusNames.unauthenticated },
 } satisfies Record<FaultKind, CodeRow>;
 
 const kindsByCode = new Map(

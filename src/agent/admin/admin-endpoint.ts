@@ -1,0 +1,42 @@
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../../ops/log.ts';
+import type { BoundService } from '../../rpc/service.ts';
+import { ConnectionLimit, MAX_CONNECTIONS_PER_USER } from '../endpoint/connection-limit.ts';
+import { serveLocal } from '../endpoint/local-endpoint.ts';
+import { makeSocketFolder } from '../endpoint/socket-folder.ts';
+import { type CallDeps, type WorkloadCall, workloadCalls } from '../workload-api/call.ts';
+
+export type AdminEndpointOptions = {
+  readonly socketPath: string;
+  readonly services: readonly BoundService<WorkloadCall>[];
+  readonly calls: CallDeps;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly log: Log;
+};
+
+/** The agent's user and group: whoever may write to the socket may ask (`reference/agent.md` §1.11). */
+const SOCKET_MODE = 0o770;
+const DIRECTORY_MODE = 0o755;
+
+/** Serves the admin socket until it is disposed; what is under way then ends at once (`reference/agent.md` §4.7). */
+export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise<AsyncDisposable> {
+  const { socketPath, services, calls, clock, log } = options;
+  await makeSocketFolder(socketPath, DIRECTORY_MODE, 'Creating admin UDS directory', log);
+  const endpoint = await serveLocal({
+    socketPath,
+    socketMode: SOCKET_MODE,
+    directoryMode: DIRECTORY_MODE,
+    services,
+    intercept: workloadCalls(calls),
+    limit: new ConnectionLimit(MAX_CONNECTIONS_PER_USER, clock, log),
+    log,
+  });
+  log.info('Starting Admin APIs', { network: 'unix', address: socketPath });
+  return {
+    async [Symbol.asyncDispose]() {
+      log.info('Stopping Admin APIs');
+      await endpoint[Symbol.asyncDispose]();
+      log.info('Admin APIs have stopped');
+    },
+  };
+}

@@ -35,10 +35,7 @@ export function createBundleStore(deps: StoreDeps): BundleStore {
     create: (bundle) => insert(db, deps, bundle),
 
     async set(bundle) {
-      return await db.transaction().execute(async (tx) => {
-        const stored = await find(tx, bundle.trustDomain);
-        return stored ? await replace(tx, deps, stored.id, bundle) : await insert(tx, deps, bundle);
-      });
+      return await db.transaction().execute((tx) => setBundle(tx, deps, bundle));
     },
 
     async modify(trustDomain, change) {
@@ -78,6 +75,16 @@ export function createBundleStore(deps: StoreDeps): BundleStore {
       });
     },
   };
+}
+
+/** Creates or replaces, within a transaction. */
+export async function setBundle(
+  tx: Database,
+  deps: StoreDeps,
+  bundle: Bundle,
+): Promise<Row<Bundle>> {
+  const stored = await find(tx, bundle.trustDomain);
+  return stored ? await replace(tx, deps, stored.id, bundle) : await insert(tx, deps, bundle);
 }
 
 type BundleRow = Pick<Selectable<Schema['bundles']>, 'id' | 'trust_domain' | 'data'>;

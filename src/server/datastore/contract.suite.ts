@@ -5,6 +5,7 @@ import type { Bundle } from '../../spiffe/bundle.ts';
 import { emptyBundle } from '../../spiffe/bundle.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { Datastore, EntryField, NewEntry } from './contract.ts';
+import { relationships } from './relationship-store.suite.ts';
 
 const [B, C] = [TrustDomain.parse('b.test'), TrustDomain.parse('c.test')];
 const notFound = { kind: 'not-found', message: 'datastore-sql: record not found' };
@@ -26,6 +27,7 @@ export function datastoreSuite(
   entryRefusals(scenario);
   agents(scenario);
   bundles(scenario, duplicate);
+  relationships(scenario, duplicate);
   tokens(scenario, duplicate);
   journals(scenario);
 }

@@ -1,6 +1,7 @@
 import type { Agent } from '../../spiffe/agent.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { Entry } from '../../spiffe/entry.ts';
+import type { FederationRelationship } from '../../spiffe/federation-relationship.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 
@@ -14,6 +15,7 @@ export interface Datastore extends AsyncDisposable {
   readonly entries: EntryStore;
   readonly agents: AgentStore;
   readonly bundles: BundleStore;
+  readonly relationships: RelationshipStore;
   readonly joinTokens: JoinTokenStore;
   readonly caJournals: CaJournalStore;
   /** Deletes the event rows written before that moment. */
@@ -23,7 +25,7 @@ export interface Datastore extends AsyncDisposable {
 }
 
 export type Skipped = (what: {
-  readonly kind: 'entry' | 'agent' | 'bundle';
+  readonly kind: 'entry' | 'agent' | 'bundle' | 'relationship';
   /** The entry ID, SPIFFE ID or trust domain, as stored. */
   readonly id: string;
   readonly rowId: number;
@@ -137,6 +139,29 @@ export type BundleDeletion = {
   readonly entriesDeleted: readonly string[];
   readonly entriesDissociated: readonly string[];
 };
+
+export type RelationshipField = 'bundleEndpointUrl' | 'bundleEndpointProfile';
+
+/** What was written; the bundle if one came with it. */
+export type RelationshipWrite = {
+  readonly row: Row<FederationRelationship>;
+  readonly bundle: Row<Bundle> | undefined;
+};
+
+/** Federation relationships that were made through the API; a bundle that comes with one replaces the stored one. */
+export interface RelationshipStore {
+  all(skipped: Skipped): Promise<readonly Row<FederationRelationship>[]>;
+  /** Throws 'already-exists'. */
+  create(relationship: FederationRelationship, bundle?: Bundle): Promise<RelationshipWrite>;
+  /** Replaces those fields. Throws 'not-found'. */
+  update(
+    relationship: FederationRelationship,
+    fields: ReadonlySet<RelationshipField>,
+    bundle?: Bundle,
+  ): Promise<RelationshipWrite>;
+  /** The bundle stays. Throws 'not-found'. */
+  delete(trustDomain: TrustDomain): Promise<void>;
+}
 
 export type JoinToken = { readonly token: string /** Unix seconds. */; readonly expiresAt: number };
 

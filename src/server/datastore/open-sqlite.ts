@@ -11,6 +11,8 @@ import { type StoreDeps, sqlite } from './dialect.ts';
 import { createEntryStore } from './entry-store.ts';
 import { pruneEvents } from './events.ts';
 import { createJoinTokenStore } from './join-token-store.ts';
+import { loggedRunner } from './logged-runner.ts';
+import { createRelationshipStore } from './relationship-store.ts';
 import type { Schema } from './schema.ts';
 import { sqliteDialect } from './sqlite-driver.ts';
 import { parseSqliteDsn, type SqliteDsn } from './sqlite-dsn.ts';
@@ -54,6 +56,7 @@ export async function openSqliteDatastore(options: SqliteDatastoreOptions): Prom
     caJournals: createCaJournalStore(deps),
     pruneEvents: (before) => pruneEvents(deps, before),
     failed: thread.failed,
+    relationships: createRelationshipStore(deps),
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
 }

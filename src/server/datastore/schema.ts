@@ -21,6 +21,13 @@ export type Schema = {
   };
   dns_names: Stamped & { registered_entry_id: number | null; value: string | null };
   federated_registration_entries: { bundle_id: number; registered_entry_id: number };
+  federated_trust_domains: Stamped & {
+    trust_domain: string;
+    bundle_endpoint_url: string | null;
+    bundle_endpoint_profile: string | null;
+    endpoint_spiffe_id: string | null;
+    implicit: Flag;
+  };
   join_tokens: Stamped & { token: string | null; expiry: Integer };
   migrations: Stamped & { version: number | null; code_version: string | null };
   node_resolver_map_entries: Stamped & {

@@ -255,6 +255,18 @@ const malformed: readonly [sql: string, what: Partial<Parameters<Skipped>[0]>][]
     { kind: 'agent', reason: 'malformed time "x"' },
   ],
   ["update bundles set data = x'ff' where id = 3", { kind: 'bundle', id: 'spiffe://c.test' }],
+  [
+    "update federated_trust_domains set bundle_endpoint_profile = 'smoke' where id = 1",
+    { kind: 'relationship', reason: 'unsupported BundleEndpointProfile: "smoke"' },
+  ],
+  [
+    "update federated_trust_domains set bundle_endpoint_url = '' where id = 1",
+    { kind: 'relationship', reason: 'bundle endpoint URL is required' },
+  ],
+  [
+    "update federated_trust_domains set trust_domain = '' where id = 1",
+    { kind: 'relationship', reason: 'trust domain is required' },
+  ],
 ];
 for (const [sql, expected] of malformed) {
   test(`a row that cannot be read is told and left out: ${sql}`, async (t) => {
@@ -265,11 +277,12 @@ for (const [sql, expected] of malformed) {
       entry: await datastore.entries.all(skipped),
       agent: await datastore.agents.all(skipped),
       bundle: await datastore.bundles.all(skipped),
+      relationship: await datastore.relationships.all(skipped),
     };
     const [first] = told;
     assert.partialDeepStrictEqual(first, expected);
     assert.equal(told.filter(({ kind }) => kind === first?.kind).length, 1);
-    const whole = { entry: 6, agent: 1, bundle: 3 };
+    const whole = { entry: 6, agent: 1, bundle: 3, relationship: 1 };
     assert.equal(read[first!.kind].length, whole[first!.kind] - 1);
   });
 }

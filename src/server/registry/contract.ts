@@ -1,6 +1,7 @@
 import type { Agent } from '../../spiffe/agent.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { Entry } from '../../spiffe/entry.ts';
+import type { FederationRelationship } from '../../spiffe/federation-relationship.ts';
 import type { Selector } from '../../spiffe/selector.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
@@ -10,6 +11,7 @@ import type {
   BundleDeleteMode,
   EntryField,
   NewEntry,
+  RelationshipField,
   Row,
 } from '../datastore/contract.ts';
 
@@ -22,6 +24,7 @@ export interface Registry {
   readonly entries: EntryRegistry;
   readonly agents: AgentRegistry;
   readonly bundles: BundleRegistry;
+  readonly relationships: RelationshipRegistry;
   /** Brings memory up to date with what the datastore holds of these now; what is no longer there is forgotten. */
   applied(changes: Changes): Promise<void>;
 }
@@ -116,4 +119,20 @@ export interface BundleRegistry {
   delete(trustDomain: TrustDomain, mode: BundleDeleteMode): Promise<void>;
   /** Called after any change; the returned function stops that. */
   onChange(listener: (trustDomain: TrustDomain) => void): () => void;
+}
+
+/** Federation relationships that were made through the API; those of the configuration are not here. */
+export interface RelationshipRegistry {
+  get(trustDomain: TrustDomain): FederationRelationship | undefined;
+  rows(): readonly Row<FederationRelationship>[];
+  /** As the store does; a bundle that comes with a relationship is in memory when these resolve, too. */
+  create(relationship: FederationRelationship, bundle?: Bundle): Promise<FederationRelationship>;
+  update(
+    relationship: FederationRelationship,
+    fields: ReadonlySet<RelationshipField>,
+    bundle?: Bundle,
+  ): Promise<FederationRelationship>;
+  delete(trustDomain: TrustDomain): Promise<void>;
+  /** Reads all of them again: nothing tells when another server wrote one. Throws if the datastore does. */
+  reload(): Promise<void>;
 }

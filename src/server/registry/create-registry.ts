@@ -8,6 +8,7 @@ import { MemoryAgents } from './agent-registry.ts';
 import { MemoryBundles } from './bundle-registry.ts';
 import type { Registry } from './contract.ts';
 import { MemoryEntries } from './entry-registry.ts';
+import { MemoryRelationships } from './relationship-registry.ts';
 
 export type RegistryDeps = {
   readonly datastore: Datastore;
@@ -40,6 +41,12 @@ export async function createRegistry({
     },
   });
 
+  const relationships = new MemoryRelationships({
+    store: datastore.relationships,
+    bundleWritten: (row) => bundles.put(row),
+    skipped: (what) => tellSkipped(log, what),
+  });
+
   const skipped: Skipping[] = [];
   const skip: Skipped = (what) => {
     skipped.push(what);
@@ -54,12 +61,14 @@ export async function createRegistry({
   warnOfFirstAgent(agentRows, trustDomain, log);
   for (const row of agentRows) agents.put(row);
   for (const row of await datastore.bundles.all(skip)) bundles.put(row);
+  await relationships.reload();
   building.info('Completed building in-memory entry cache');
 
   return {
     entries,
     agents,
     bundles,
+    relationships,
     async applied(changes) {
       await entries.reread(changes.entryIds ?? [], (what) => tellSkipped(log, what));
       for (const id of changes.agents ?? []) await agents.confirm(id);
@@ -74,6 +83,7 @@ const skippedMessages = {
   entry: { message: 'Skipped malformed registration entry', field: 'entry_id' },
   agent: { message: 'Skipped malformed attested node', field: 'agent_id' },
   bundle: { message: 'Skipped malformed bundle', field: 'trust_domain_id' },
+  relationship: { message: 'Skipped malformed federation relationship', field: 'trust_domain_id' },
 } satisfies Record<Skipping['kind'], { message: string; field: string }>;
 
 function tellSkipped(log: Log, { kind, id, reason }: Skipping): void {

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { AgentWorld, fakeEntry } from '../../test/kit/agent-world.ts';
+import { fixedLevels } from '../../test/kit/fixed-levels.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { configFiles } from '../ops/config-env.ts';
@@ -57,6 +58,7 @@ async function place(more = '', plugins?: string) {
     start: (settings: AgentConfig, signal: AbortSignal = new AbortController().signal) =>
       startAgent(settings, {
         log: recordingLog(lines),
+        logLevels: fixedLevels(),
         clock: systemClock,
         random: Math.random,
         environment: {},

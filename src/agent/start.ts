@@ -1,17 +1,20 @@
 import type { Clock } from '../base/clock.ts';
 import { Fault } from '../base/fault.ts';
+import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
+import { noMetrics } from '../ops/metrics.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { reflectionServices } from '../rpc/reflection.ts';
 import type { BoundService } from '../rpc/service.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
+import { startAdmin } from './admin/start-admin.ts';
 import type { BundleSource } from './attest/bundle-source.ts';
 import type { AgentConfig } from './config.ts';
 import { type AgentCore, type AgentCoreOptions, startCore } from './core.ts';
 import { agentHealth } from './endpoint/agent-health.ts';
 import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
 import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
-import { createWorkloadAttestation } from './endpoint/workload-attestation.ts';
+import { type AttestWorkload, createWorkloadAttestation } from './endpoint/workload-attestation.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
 import { type AgentDataFile, openAgentData } from './storage/agent-data-file.ts';
 import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
@@ -21,6 +24,7 @@ import { workloadApi } from './workload-api/service.ts';
 /** What an agent needs of the world around it. */
 export type AgentEnv = {
   readonly log: Log;
+  readonly logLevels: LevelControl;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -50,8 +54,10 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
     await checkSocketFree(config.socketPath);
   }
   if (config.adminSocketPath !== undefined) {
-    env.log.warn('admin_socket_path is not supported yet: there is no admin socket');
+    checkSocketPath(config.adminSocketPath);
+    await checkSocketFree(config.adminSocketPath);
   }
+  const startedAt = env.clock.now();
   env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
   const storage = await openAgentData(config.dataDir);
@@ -60,8 +66,14 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
   const core = opened.use(await startCore(coreOptions(config, env, plugins, storage), env.signal));
   const { failed, stop } = keepRunning(core);
   opened.defer(stop);
+  const attest = createWorkloadAttestation({
+    attestors: plugins.workloadAttestors,
+    ownPid: process.pid,
+    log: env.log.child({ subsystem_name: 'workload_attestor' }),
+  });
+  opened.use(await startAdmin({ ...env, ...core, config, attest, startedAt, metrics: noMetrics }));
   if (hasPublicEndpoint(config)) {
-    const { options, test } = publicEndpoint(config, env, core, plugins);
+    const { options, test } = publicEndpoint(config, env, core, attest);
     opened.use(await servePublicEndpoint(options));
     health.started(test);
   } else {
@@ -120,15 +132,11 @@ function publicEndpoint(
   config: AgentConfig,
   { clock, log: agentLog }: AgentEnv,
   { identities }: AgentCore,
-  plugins: AgentPlugins,
+  attest: AttestWorkload,
 ) {
   const log = agentLog.child({ subsystem_name: 'endpoints' });
   const calls: CallDeps = {
-    attest: createWorkloadAttestation({
-      attestors: plugins.workloadAttestors,
-      ownPid: process.pid,
-      log: agentLog.child({ subsystem_name: 'workload_attestor' }),
-    }),
+    attest,
     ownPid: process.pid,
     log,
   };

@@ -38,7 +38,6 @@ export function findUnsupported(
     { name: 'sds.default_bundle_name', used: sds.defaultBundleName !== 'ROOTCA' },
     { name: 'sds.default_all_bundles_name', used: sds.defaultAllBundlesName !== 'ALL' },
     { name: 'sds.disable_spiffe_cert_validation', used: sds.disableSpiffeCertValidation },
-    { name: 'authorized_delegates', used: agent.authorizedDelegates.length > 0 },
   ];
   return [
     ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),

@@ -91,6 +91,9 @@ async function attest(deps: CallDeps, { peer, signal }: CallOf, log: Log) {
 const services: Readonly<Record<string, string>> = {
   SpiffeWorkloadAPI: 'WorkloadAPI',
   'grpc.health.v1.Health': 'Health',
+  'spire.agent.debug.v1.Debug': 'Debug',
+  'spire.api.agent.delegatedidentity.v1.DelegatedIdentity': 'DelegatedIdentity',
+  'spire.api.agent.logger.v1.Logger': 'Logger',
 };
 
 function logFields(method: string) {

@@ -25,9 +25,25 @@ export const agentProgram: Program = {
       synopsis: 'Prints X509-SVIDs whenever they change',
       load: async () => (await import('./api/watch.ts')).apiWatch,
     },
+    'debug getinfo': {
+      synopsis: 'Shows what the agent tells of itself',
+      load: async () => (await import('./debug/getinfo.ts')).debugGetInfo,
+    },
     healthcheck: {
       synopsis: 'Asks the agent how it is',
       load: async () => (await import('./healthcheck.ts')).healthcheck,
+    },
+    'logger get': {
+      synopsis: 'Shows how much the agent logs',
+      load: async () => (await import('./logger/get.ts')).loggerGet,
+    },
+    'logger reset': {
+      synopsis: 'Has the agent log as much as when it started',
+      load: async () => (await import('./logger/reset.ts')).loggerReset,
+    },
+    'logger set': {
+      synopsis: 'Changes how much the agent logs, until it ends',
+      load: async () => (await import('./logger/set.ts')).loggerSet,
     },
     run: {
       synopsis: 'Runs the agent',
@@ -38,5 +54,5 @@ export const agentProgram: Program = {
       load: async () => (await import('./validate.ts')).validate,
     },
   },
-  missing: ['debug getinfo', 'logger get', 'logger reset', 'logger set'],
+  missing: [],
 };

@@ -1,6 +1,7 @@
 import { dirname } from 'node:path';
 import { type AgentConfig, loadAgentConfig, unsupportedAgentSettings } from '../../agent/config.ts';
 import { startAgent } from '../../agent/start.ts';
+import { createLevelControl } from '../../ops/level-control.ts';
 import { checkSocketPath } from '../../rpc/unix-socket.ts';
 import { makeCommand } from '../kit/command.ts';
 import { configEnv } from '../kit/config-env.ts';
@@ -28,7 +29,14 @@ export const run = makeCommand({
         who: 'Agent',
         opened,
         start: (signal) =>
-          startAgent(config, { log: opened.log, clock, random: Math.random, environment, signal }),
+          startAgent(config, {
+            log: opened.log,
+            logLevels: createLevelControl(opened.log),
+            clock,
+            random: Math.random,
+            environment,
+            signal,
+          }),
       },
       env,
     );

@@ -32,6 +32,9 @@ export const workloadSocket: SocketRules = {
   absolute: true,
 };
 
+/** No variable names it, and an empty path means the default. */
+export const adminSocket = { defaultPath: '/tmp/spire-agent/private/admin.sock', absolute: false };
+
 export type SocketFlags = { readonly socketPath: string; readonly instance: string };
 
 /** The path that the flags and the environment name. Throws 'invalid'. */
@@ -59,7 +62,7 @@ function fillTemplate(rules: SocketRules, instance: string, variables: Env['vari
  * commands tell an absolute path with two slashes more.
  */
 export function socketAddress(
-  rules: SocketRules,
+  rules: Pick<SocketRules, 'absolute'>,
   path: string,
   { cwd }: Pick<Env, 'cwd'>,
 ): DialOptions {

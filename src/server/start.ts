@@ -13,6 +13,7 @@ import { createInterceptor } from './api/interceptor.ts';
 import { programOf } from './api/program-of.ts';
 import { createRateLimits } from './api/rate-limits.ts';
 import { serverServices } from './api/services.ts';
+import { ChangeWatch } from './api/watch/change-watch.ts';
 import { type Authorities, startAuthorities } from './ca/start-authorities.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Datastore } from './datastore/contract.ts';
@@ -148,13 +149,14 @@ async function openDatastore(
 async function serveApi(
   { datastore, registry, plugins, authorities, startedAt }: Parts,
   config: ServerConfig,
-  { clock, log, logLevels }: ServerEnv,
+  { clock, random, log, logLevels }: ServerEnv,
   opened: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
   const { issuer } = authorities;
   const svid = opened.use(await startServerSvid({ issuer, keyType: config.caKeyType, clock, log }));
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
+  const changes = opened.use(new ChangeWatch({ ...registry, trustDomain, clock, random, log }));
   const services = serverServices({
     ...registry,
     issuer,
@@ -170,6 +172,7 @@ async function serveApi(
     ownChain: () => svid.current().chain,
     startedAt,
     logLevels,
+    changes,
   });
   const intercept = createInterceptor({
     ...registry,

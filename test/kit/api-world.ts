@@ -6,6 +6,7 @@ import { silentLog } from '../../src/ops/log.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAttestor } from '../../src/plugins/node-attestor/join-token/server.ts';
 import type { ServerServicesDeps } from '../../src/server/api/services.ts';
+import { ChangeWatch } from '../../src/server/api/watch/change-watch.ts';
 import { startAuthorities } from '../../src/server/ca/start-authorities.ts';
 import type { Datastore, NewEntry } from '../../src/server/datastore/contract.ts';
 import { openSqliteDatastore } from '../../src/server/datastore/open-sqlite.ts';
@@ -81,6 +82,9 @@ export class ApiWorld {
       publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
       newUuid: randomUUID,
       logLevels: fixedLevels(),
+      changes: opened.use(
+        new ChangeWatch({ ...registry, trustDomain, clock, random: () => 0.5, log: silentLog }),
+      ),
       ownChain: () => ownChain,
       startedAt: clock.now(),
       jwtSvidsDisabled: false,

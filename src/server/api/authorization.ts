@@ -11,6 +11,7 @@ import { LocalAuthority } from '../../wire/gen/spire/api/server/localauthority/v
 import { Logger } from '../../wire/gen/spire/api/server/logger/v1/logger_pb.ts';
 import { SVID } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { TrustDomain } from '../../wire/gen/spire/api/server/trustdomain/v1/trustdomain_pb.ts';
+import { Watch } from '../../wire/gen/steeple/server/watch/v1/watch_pb.ts';
 import type { EntryRegistry } from '../registry/contract.ts';
 import { type AgentCheckDeps, checkAgent } from './agent-check.ts';
 import type { Caller, Identity, SvidIdentity } from './caller.ts';
@@ -108,6 +109,11 @@ export const permissions: ReadonlyMap<string, Permission> = new Map([
   ...rows(Health, { check: local, list: local, watch: local }),
 ]);
 
+/** Of services that SPIRE does not have. */
+const ownPermissions: ReadonlyMap<string, Permission> = new Map(
+  rows(Watch, { watchChanges: agents }),
+);
+
 export type AuthorizationDeps = AgentCheckDeps & {
   /** SPIFFE IDs, as text, that are admins by configuration. */
   readonly adminIds: ReadonlySet<string>;
@@ -124,7 +130,7 @@ export async function authorize(
   identity: Identity,
   log: Log,
 ): Promise<Caller> {
-  const permission = permissions.get(method);
+  const permission = permissions.get(method) ?? ownPermissions.get(method);
   const caller =
     permission &&
     (byTransport(permission, identity) ??

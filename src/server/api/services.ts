@@ -55,6 +55,8 @@ import { mintJwtSvid } from './svid/mint-jwt-svid.ts';
 import { mintX509Svid } from './svid/mint-x509-svid.ts';
 import { newDownstreamX509Ca } from './svid/new-downstream-x509-ca.ts';
 import { newJwtSvid } from './svid/new-jwt-svid.ts';
+import { watchService } from './watch/service.ts';
+import type { WatchChangesDeps } from './watch/watch-changes.ts';
 
 /** Assembled by `start.ts`; each handler sees no more of it than it declares. */
 export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'> &
@@ -63,6 +65,7 @@ export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'
   Pick<JwtSvidDeps, 'jwtSvidsDisabled'> &
   Pick<IsServingDeps, 'storedBundles'> &
   Pick<GetInfoDeps, 'ownChain' | 'startedAt'> &
+  WatchChangesDeps &
   PublishJwtAuthorityDeps & {
     readonly issuer: Issuer;
     readonly trustDomain: TrustDomainName;
@@ -83,6 +86,7 @@ export function serverServices(deps: ServerServicesDeps): ServerServices {
     bundleService(deps),
     entryService(deps),
     svidService(deps),
+    watchService(deps),
     laterService(TrustDomain),
     laterService(LocalAuthority),
   ];

@@ -10,7 +10,7 @@ import { setCondition } from './set-match.ts';
 
 type Deps = {
   readonly store: AgentStore;
-  /** Told when an agent is new, has other selectors, or is gone. */
+  /** Told when an agent is new, has other selectors, was banned, or is gone. */
   readonly changed: (id: SpiffeId, agent: Agent | undefined) => void;
   /** Told which entries went with an agent. */
   readonly entriesDeleted: (entryIds: readonly string[]) => void;
@@ -93,7 +93,11 @@ export class MemoryAgents implements AgentRegistry {
     this.#byId.set(agent.id.toString(), row);
     this.#rows.put(row);
     this.#bySelector.put(row);
-    if (known === undefined || !haveSameSelectors(known.value, agent)) {
+    if (
+      known === undefined ||
+      !haveSameSelectors(known.value, agent) ||
+      isBanned(known.value) !== isBanned(agent)
+    ) {
       this.#deps.changed(agent.id, agent);
     }
     return agent;

@@ -88,6 +88,8 @@ export interface EntryRegistry {
   pruneExpired(beforeUnixSeconds: number): Promise<readonly Entry[]>;
   /** Grows with every change of what `authorizedFor` could answer. */
   readonly revision: number;
+  /** Called when `revision` has grown, and when an agent was banned; the returned function stops that. */
+  onChange(listener: () => void): () => void;
 }
 
 export interface AgentRegistry {

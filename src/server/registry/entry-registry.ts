@@ -19,6 +19,7 @@ export class MemoryEntries implements EntryRegistry {
   readonly #agent: Deps['agent'];
   readonly #index = new EntryIndex();
   readonly #authorized: AuthorizedEntries;
+  readonly #listeners = new Set<() => void>();
   #revision = 0;
 
   constructor({ store, trustDomain, agent }: Deps) {
@@ -29,6 +30,15 @@ export class MemoryEntries implements EntryRegistry {
 
   get revision(): number {
     return this.#revision;
+  }
+
+  onChange(listener: () => void): () => void {
+    // A wrapper of its own, so that one function given twice is called twice and stops one by one.
+    const own = () => listener();
+    this.#listeners.add(own);
+    return () => {
+      this.#listeners.delete(own);
+    };
   }
 
   get(entryId: string): Entry | undefined {
@@ -121,15 +131,20 @@ export class MemoryEntries implements EntryRegistry {
     });
   }
 
-  /** To be told when an agent's selectors may have changed, or it is gone. */
+  /** To be told when an agent's selectors may have changed, or it was banned or is gone. */
   agentChanged(id: SpiffeId, agent: Agent | undefined): void {
-    this.#revision += 1;
     if (agent === undefined) this.#authorized.agentRemoved(id);
+    this.#grow();
   }
 
   #changed(before: Entry | undefined, after: Entry | undefined): void {
-    this.#revision += 1;
     this.#authorized.entryChanged(before, after);
+    this.#grow();
+  }
+
+  #grow(): void {
+    this.#revision += 1;
+    for (const listener of this.#listeners) listener();
   }
 }
 

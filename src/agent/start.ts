@@ -16,6 +16,8 @@ import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
 import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
 import { type AttestWorkload, createWorkloadAttestation } from './endpoint/workload-attestation.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
+import { newNonce } from './sds/new-nonce.ts';
+import { secretDiscovery } from './sds/service.ts';
 import { type AgentDataFile, openAgentData } from './storage/agent-data-file.ts';
 import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
 import type { WorkloadApiDeps } from './workload-api/deps.ts';
@@ -116,6 +118,11 @@ function bundleSourceOf({ bundleSource }: AgentConfig): BundleSource {
   throw new Fault('unimplemented', 'trust_bundle_spiffe_workload_api is not supported yet');
 }
 
+const namesOfApis = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): string => {
+  if (workloadApiEnabled) return sdsApiEnabled ? 'Workload and SDS APIs' : 'Workload API';
+  return 'SDS API';
+};
+
 function keepRunning(core: AgentCore): { failed: Promise<never>; stop: () => Promise<void> } {
   const stopping = new AbortController();
   const { promise: failed, reject } = Promise.withResolvers<never>();
@@ -143,6 +150,7 @@ function publicEndpoint(
   const api: WorkloadApiDeps = { ...config, identities, clock };
   const offered: BoundService<WorkloadCall>[] = [
     ...(config.workloadApiEnabled ? [workloadApi(api)] : []),
+    ...(config.sdsApiEnabled ? [secretDiscovery({ ...config, identities, newNonce })] : []),
     agentHealth({ calls, workloadApi: config.workloadApiEnabled ? api : undefined, log }),
   ];
   const options: PublicEndpointOptions = {
@@ -151,7 +159,7 @@ function publicEndpoint(
     calls,
     clock,
     log,
-    apis: config.workloadApiEnabled ? 'Workload API' : 'none but health',
+    apis: namesOfApis(config),
   };
   const test = async () => {
     if (config.workloadApiEnabled) await testWorkloadApi(calls, api);

@@ -13,7 +13,7 @@ export function findUnsupported(
   plugins: readonly PluginSection[],
   telemetry: TelemetrySettings,
 ): readonly string[] {
-  const { experimental, sds } = agent;
+  const { experimental } = agent;
   const named = [
     {
       name: 'trust_bundle_spiffe_workload_api',
@@ -33,11 +33,6 @@ export function findUnsupported(
       name: `experimental.ratelimit.${key}`,
       used: limit > 0,
     })),
-    // Envoy's secrets are not served yet, so only who says how they should look is in for a surprise.
-    { name: 'sds.default_svid_name', used: sds.defaultSvidName !== 'default' },
-    { name: 'sds.default_bundle_name', used: sds.defaultBundleName !== 'ROOTCA' },
-    { name: 'sds.default_all_bundles_name', used: sds.defaultAllBundlesName !== 'ALL' },
-    { name: 'sds.disable_spiffe_cert_validation', used: sds.disableSpiffeCertValidation },
   ];
   return [
     ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),

@@ -90,6 +90,7 @@ async function attest(deps: CallDeps, { peer, signal }: CallOf, log: Log) {
 /** The names under which services appear in the log. */
 const services: Readonly<Record<string, string>> = {
   SpiffeWorkloadAPI: 'WorkloadAPI',
+  'envoy.service.secret.v3.SecretDiscoveryService': 'SDS.v3',
   'grpc.health.v1.Health': 'Health',
   'spire.agent.debug.v1.Debug': 'Debug',
   'spire.api.agent.delegatedidentity.v1.DelegatedIdentity': 'DelegatedIdentity',

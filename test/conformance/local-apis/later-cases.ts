@@ -4,10 +4,6 @@ export const laterCases: readonly {
   readonly isOne: (name: string, call: string) => boolean;
 }[] = [
   {
-    why: 'the public socket does not serve Envoy’s secrets (SDS) yet',
-    isOne: (_name, call) => call.startsWith('envoy.service.secret.v3.SecretDiscoveryService/'),
-  },
-  {
     why: 'there is no admin socket yet: delegated identity, debug, logger',
     isOne: (name) => /^(stranger )?admin[:, ]/.test(name),
   },

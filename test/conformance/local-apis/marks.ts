@@ -1,6 +1,7 @@
 import { X509Certificate } from 'node:crypto';
 import type { JsonValue } from '@bufbuild/protobuf';
 import { readPrivateKey } from '../../../src/crypto/keys.ts';
+import { readPem } from '../../../src/crypto/pem.ts';
 import { type Certificate, parseCertificates } from '../../../src/crypto/x509/certificate.ts';
 
 type Json = { readonly [name: string]: JsonValue };
@@ -19,14 +20,16 @@ export type Authorities = {
  */
 export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
   const { certificateMark, keyIdMark } = marksFor(authorities);
-  return mark(answer, '');
+  const nonces = numbered(answer, 'nonce');
+  const versions = numbered(answer, 'version');
+  return mark(answer, '', []);
 
-  /** `name` is that of the member which holds the value. */
-  function mark(value: JsonValue, name: string): JsonValue {
-    if (Array.isArray(value)) return value.map((item) => mark(item, name));
+  /** `name` is that of the member which holds the value; `outside` are certificates that stand around it. */
+  function mark(value: JsonValue, name: string, outside: readonly Certificate[]): JsonValue {
+    if (Array.isArray(value)) return value.map((item) => mark(item, name, outside));
     if (typeof value !== 'object' || value === null) return value;
-    const { x509Svid } = value;
-    const beside = typeof x509Svid === 'string' ? chain(x509Svid) : [];
+    const own = besideIn(value);
+    const beside = own.length > 0 ? own : outside;
     return Object.fromEntries(
       Object.entries(value)
         .map(([key, member]) => [key, markMember(key, member, name, beside)] as const)
@@ -42,10 +45,13 @@ export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
     beside: readonly Certificate[],
   ): JsonValue {
     if (typeof value !== 'string')
-      return name === 'claims' ? markClaims(value as Json) : mark(value, name);
+      return name === 'claims' ? markClaims(value as Json) : mark(value, name, beside);
     if (name === 'x509Svid' || name === 'bundle' || parent === 'federatedBundles') {
       return chain(value).map(certificateMark).join('');
     }
+    if (name === 'nonce') return `<nonce ${nonces.indexOf(value) + 1}>`;
+    if (name === 'versionInfo') return `<version ${versions.indexOf(value) + 1}>`;
+    if (name === 'inlineBytes') return markPem(value, beside);
     if (name === 'x509SvidKey') return keyMark(value, beside);
     if (name === 'svid') return markToken(value);
     if (parent === 'bundles') return markBundle(value);
@@ -66,6 +72,15 @@ export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
     };
   }
 
+  function markPem(base64: string, beside: readonly Certificate[]): string {
+    const blocks = readPem(bytesOf(base64)).map(({ type, der }) => {
+      const content = Buffer.from(der).toString('base64');
+      const isKey = type === 'PRIVATE KEY';
+      return `${type} ${isKey ? keyMark(content, beside) : chain(content).map(certificateMark).join('')}`;
+    });
+    return `PEM ${blocks.join('')}`;
+  }
+
   function markToken(token: string): JsonValue {
     const [header, claims] = token
       .split('.')
@@ -76,6 +91,26 @@ export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
       header: { ...header, kid: keyIdMark(header?.['kid']) },
     };
   }
+}
+
+/** The different values of a member in the order in which they came. */
+export function numbered(answer: JsonValue, name: 'nonce' | 'version'): string[] {
+  const key = name === 'version' ? 'versionInfo' : name;
+  const found = new Set<string>();
+  JSON.stringify(answer, (member: string, value: JsonValue) => {
+    if (member === key && typeof value === 'string') found.add(value);
+    return value;
+  });
+  return [...found];
+}
+
+/** The certificates that a key beside them is to fit. */
+function besideIn(value: Json): readonly Certificate[] {
+  const { x509Svid, certificateChain } = value;
+  if (typeof x509Svid === 'string') return chain(x509Svid);
+  const inline = (certificateChain as Json | undefined)?.['inlineBytes'];
+  if (typeof inline !== 'string') return [];
+  return readPem(bytesOf(inline)).flatMap(({ der }) => parseCertificates(der));
 }
 
 function marksFor({ certificates, keyIds }: Authorities) {

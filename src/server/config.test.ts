@@ -108,10 +108,13 @@ test('what is not said has its default', async () => {
   assert.deepEqual(datastore, {
     databaseType: 'sqlite3',
     connectionString: './x.sqlite3',
+    readOnlyConnectionString: '',
     disableMigration: false,
     logSql: false,
+    withoutEffect: [],
     complaints: [],
     refusal: undefined,
+    inFile: undefined,
   });
   assert.deepEqual(
     plugins.map(({ type, name }) => [type, name]),
@@ -589,7 +592,15 @@ const unsupportedPlugins: readonly (readonly [string, readonly string[]])[] = [
   [`${SQL} KeyManager "memory" {} NodeAttestor "nosuch" {}`, []],
   [`${SQL} KeyManager "memory" {} BundlePublisher "aws_s3" { enabled = false }`, []],
   ['KeyManager "memory" {}', ['expecting a DataStore plugin']],
-  ['DataStore "sql" {}', ['datastore-sql: database_type must be set']],
+  ['DataStore "sql" {}', ['malformed database type configuration']],
+  [
+    'DataStore "sql" { plugin_data { database_type = "" connection_string = "x" } }',
+    ['datastore-sql: database_type must be set'],
+  ],
+  [
+    'DataStore "sql" { plugin_data { database_type "sqlite3" {} connection_string = "x" } }',
+    ['unknown database type: sqlite3'],
+  ],
   [
     SQL.replace('"sql"', '"other"'),
     ['pluggability for the DataStore is deprecated; only the built-in "sql" plugin is supported'],
@@ -598,14 +609,11 @@ const unsupportedPlugins: readonly (readonly [string, readonly string[]])[] = [
     SQL.replace('{', '{ plugin_cmd = "/bin/x"'),
     ['pluggability for the DataStore is deprecated; only the built-in "sql" plugin is supported'],
   ],
-  [
-    'DataStore "sql" { plugin_data_file = "x" }',
-    ['DataStore "sql" with plugin_data_file is not supported yet'],
-  ],
+  ['DataStore "sql" { plugin_data_file = "x" }', []], // read when it is opened
   [`${SQL} DataStore "other" { enabled = false }`, ['only one DataStore plugin is allowed']],
   [
-    'DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "x" log_sql = true } }',
-    ['DataStore "sql" with log_sql is not supported yet'],
+    'DataStore "sql" { plugin_data { database_type = "sqlite3" connection_string = "x" log_sql = true max_open_conns = 3 conn_max_lifetime = "1h" ro_connection_string = "y" disable_migration = true } }',
+    [],
   ],
   [
     'DataStore "sql" { plugin_data { database_type = "sqlite3" } }',

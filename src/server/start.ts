@@ -2,7 +2,6 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { openDataDirectory } from '../base/data-directory.ts';
-import { Fault } from '../base/fault.ts';
 import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { LevelControl } from '../ops/level-control.ts';
@@ -17,13 +16,13 @@ import { ChangeWatch } from './api/watch/change-watch.ts';
 import { type Authorities, startAuthorities } from './ca/start-authorities.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Datastore } from './datastore/contract.ts';
-import { openSqliteDatastore } from './datastore/open-sqlite.ts';
 import { checkAddressFree } from './endpoints/bind.ts';
 import { startServerSvid } from './endpoints/server-svid.ts';
 import { type Endpoints, startEndpoints } from './endpoints/start-endpoints.ts';
 import { createClientVerifier } from './endpoints/verify-client.ts';
 import { serverHealthChecks } from './health-checks.ts';
 import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
+import { openDatastore } from './open-datastore.ts';
 import type { Registry } from './registry/contract.ts';
 import { createRegistry } from './registry/create-registry.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -72,7 +71,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   await openDataDirectory(config.dataDir);
 
   await using opened = new AsyncDisposableStack();
-  const datastore = await openDatastore(config, env, opened);
+  const datastore = await openDatastore(config.datastore, env, opened);
   signal.throwIfAborted();
   const { trustDomain } = config;
   const registry = await createRegistry({ datastore, trustDomain, log });
@@ -122,30 +121,6 @@ const tellConfigured = (config: ServerConfig, log: Log): void => {
   });
 };
 
-async function openDatastore(
-  { datastore: settings }: ServerConfig,
-  { clock, log }: ServerEnv,
-  opened: AsyncDisposableStack,
-): Promise<Datastore> {
-  if (settings?.databaseType !== 'sqlite3') {
-    throw new Fault(
-      'unimplemented',
-      'datastore-sql: this version knows database_type sqlite3 only',
-    );
-  }
-  opened.defer(() => {
-    log.info('DataStore closed', { subsystem_name: 'catalog' });
-  });
-  return opened.use(
-    await openSqliteDatastore({
-      connectionString: settings.connectionString,
-      codeVersion: SPIRE_VERSION,
-      log: log.child({ subsystem_name: 'sql' }),
-      clock,
-    }),
-  );
-}
-
 async function serveApi(
   { datastore, registry, plugins, authorities, startedAt }: Parts,
   config: ServerConfig,
@@ -154,7 +129,15 @@ async function serveApi(
 ): Promise<Endpoints> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
   const { issuer } = authorities;
-  const svid = opened.use(await startServerSvid({ issuer, keyType: config.caKeyType, clock, log }));
+  const svid = opened.use(
+    await startServerSvid({
+      issuer,
+      keyType: config.caKeyType,
+      bundle: () => registry.bundles.get(trustDomain),
+      clock,
+      log,
+    }),
+  );
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const changes = opened.use(new ChangeWatch({ ...registry, trustDomain, clock, random, log }));
   const services = serverServices({
@@ -167,6 +150,8 @@ async function serveApi(
     joinTokens: datastore.joinTokens,
     storedBundles: datastore.bundles,
     jwtSvidsDisabled: config.jwtKeyType === undefined,
+    manager: authorities.manager,
+    keeper: authorities.keeper,
     publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
     newUuid: randomUUID,
     ownChain: () => svid.current().chain,

@@ -10,8 +10,11 @@ import { validateServerPlugins } from './validate-plugins.ts';
 const sqlite: DatastoreSettings = {
   databaseType: 'sqlite3',
   connectionString: 'x',
+  readOnlyConnectionString: '',
   disableMigration: false,
   logSql: false,
+  withoutEffect: [],
+  inFile: undefined,
   complaints: [],
   refusal: undefined,
 };
@@ -87,6 +90,28 @@ for (const [why, plugins, expected] of wrong) {
 test('a plugin checks its own settings', async () => {
   const said = await notes([memory, plugin('NodeAttestor', 'x509pop', data('mode = "other"'))]);
   assert.deepEqual(Object.keys(said), ['NodeAttestor "x509pop"']);
+});
+
+test("notes what is wrong in the datastore's file, and that it is not there", async () => {
+  const section = { ...memory, type: 'DataStore', name: 'sql', dataFile: '/sql.conf' };
+  const datastore = { ...sqlite, inFile: section };
+  const containing = (text: string) => ({ datastore, readFile: async () => Buffer.from(text) });
+  assert.deepEqual(await notes([memory], containing('database_type = "sqlite3"')), {
+    'DataStore "sql"': Array(2).fill('datastore-sql: connection_string must be set'),
+  });
+  assert.deepEqual(await notes([memory], containing('database_type = "sqlite3')), {
+    'DataStore "sql"': Array(2).fill(
+      'unable to decode configuration at "/sql.conf": At 1:25: literal not terminated',
+    ),
+  });
+  const sound = containing('database_type = "oracle" connection_string = "x"');
+  assert.deepEqual(await notes([memory], sound), {}); // as SPIRE, which finds out when it runs
+  const missing = async (): Promise<never> => {
+    throw Object.assign(new Error('ENOENT: no such file or directory'), { code: 'ENOENT' });
+  };
+  await assert.rejects(notes([memory], { datastore, readFile: missing }), {
+    message: 'failed to get DataStore configuration: open /sql.conf: no such file or directory',
+  });
 });
 
 test('notes what is wrong with the datastore, twice as SPIRE does', async () => {

@@ -1,9 +1,10 @@
-import { Fault, reasonOf } from '../base/fault.ts';
+import { Fault, reasonOf, wrapFault } from '../base/fault.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { type PluginSection, type ReadFile, withDataFile } from '../catalog/plugin-sections.ts';
 import { validatePlugin } from '../catalog/validate-plugin.ts';
 import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
 import { serverNodeAttestors } from '../plugins/node-attestor/builtins.ts';
+import { readDatastoreFile } from './config/datastore.ts';
 import { countComplaint, serverPluginKinds } from './config/plugin-kinds.ts';
 import type { DatastoreSettings, ServerConfig } from './config/server-config.ts';
 
@@ -19,7 +20,7 @@ export async function validateServerPlugins(
   readFile: ReadFile,
 ): Promise<PluginNotes> {
   const notes = new Map<string, readonly string[]>(
-    datastoreNotes(datastore).map((texts) => ['DataStore "sql"', texts]),
+    (await datastoreNotes(datastore, readFile)).map((texts) => ['DataStore "sql"', texts]),
   );
   const counts = new Map<string, number>();
   for (const section of plugins) {
@@ -44,9 +45,14 @@ export async function validateServerPlugins(
 }
 
 /** SPIRE lists each complaint about it twice. */
-function datastoreNotes(datastore: DatastoreSettings | undefined): string[][] {
+async function datastoreNotes(
+  datastore: DatastoreSettings | undefined,
+  readFile: ReadFile,
+): Promise<string[][]> {
   if (datastore === undefined) return [["'datastore' must be configured"]];
-  const { complaints } = datastore;
+  const { complaints } = await readDatastoreFile(datastore, readFile).catch((error: unknown) => {
+    throw wrapFault('failed to get DataStore configuration', error);
+  });
   return complaints.length === 0 ? [] : [[...complaints, ...complaints]];
 }
 

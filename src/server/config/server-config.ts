@@ -64,11 +64,17 @@ export type NodePruning = {
 export type DatastoreSettings = {
   readonly databaseType: string;
   readonly connectionString: string;
-  /** Of no effect where databases are never migrated: an older one is refused either way. */
+  /** '' for none. */
+  readonly readOnlyConnectionString: string;
+  /** An older database is used as it is, or refused. */
   readonly disableMigration: boolean;
   readonly logSql: boolean;
-  /** What SPIRE says of its data when it opens the database, in its words; told by `validate` and `run`. */
+  /** Keys that are set and mean nothing to an embedded database. */
+  readonly withoutEffect: readonly string[];
+  /** What SPIRE says of its data in `validate` and `run`, in its words. */
   readonly complaints: readonly string[];
-  /** Why `run` refuses the declaration itself, whatever its data; undefined if it does not. */
+  /** Why `run` refuses it, where `validate` does not; undefined if it does not. */
   readonly refusal: string | undefined;
+  /** Set where its data is in a `plugin_data_file`, which `readDatastoreFile` reads. */
+  readonly inFile: PluginSection | undefined;
 };

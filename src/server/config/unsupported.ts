@@ -50,9 +50,7 @@ function unsupportedDatastore(datastore: DatastoreSettings | undefined): readonl
   if (datastore === undefined) return ['expecting a DataStore plugin'];
   if (datastore.refusal !== undefined) return [datastore.refusal];
   if (datastore.complaints.length > 0) return datastore.complaints;
-  if (datastore.databaseType === 'sqlite3') {
-    return datastore.logSql ? ['DataStore "sql" with log_sql is not supported yet'] : [];
-  }
+  if (datastore.databaseType === 'sqlite3' || datastore.inFile !== undefined) return [];
   return [
     `DataStore "sql" with database_type ${goQuote(datastore.databaseType)} is not supported yet`,
   ];

@@ -17,6 +17,10 @@ export function parseCodeVersion(text: string): CodeVersion | undefined {
   return { major: Number(major), minor: Number(minor), patch: Number(patch), preRelease };
 }
 
+/** As the database keeps it. */
+export const codeVersionText = ({ major, minor, patch, preRelease }: CodeVersion): string =>
+  `${major}.${minor}.${patch}${preRelease === '' ? '' : `-${preRelease}`}`;
+
 /** Whether `a` comes after `b` (Semantic Versioning §11). */
 export const isNewer = (a: CodeVersion, b: CodeVersion): boolean =>
   (a.major - b.major || a.minor - b.minor || a.patch - b.patch || comparePreRelease(a, b)) > 0;

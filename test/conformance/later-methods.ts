@@ -1,23 +1,6 @@
 /** Methods of the server API that come with a later issue: those who may call them are told so. */
 export const laterMethods: ReadonlySet<string> = new Set(
   [
-    'localauthority.v1.LocalAuthority/ActivateJWTAuthority',
-    'localauthority.v1.LocalAuthority/ActivateWITAuthority',
-    'localauthority.v1.LocalAuthority/ActivateX509Authority',
-    'localauthority.v1.LocalAuthority/GetJWTAuthorityState',
-    'localauthority.v1.LocalAuthority/GetWITAuthorityState',
-    'localauthority.v1.LocalAuthority/GetX509AuthorityState',
-    'localauthority.v1.LocalAuthority/PrepareJWTAuthority',
-    'localauthority.v1.LocalAuthority/PrepareWITAuthority',
-    'localauthority.v1.LocalAuthority/PrepareX509Authority',
-    'localauthority.v1.LocalAuthority/RevokeJWTAuthority',
-    'localauthority.v1.LocalAuthority/RevokeWITAuthority',
-    'localauthority.v1.LocalAuthority/RevokeX509Authority',
-    'localauthority.v1.LocalAuthority/RevokeX509UpstreamAuthority',
-    'localauthority.v1.LocalAuthority/TaintJWTAuthority',
-    'localauthority.v1.LocalAuthority/TaintWITAuthority',
-    'localauthority.v1.LocalAuthority/TaintX509Authority',
-    'localauthority.v1.LocalAuthority/TaintX509UpstreamAuthority',
     'svid.v1.SVID/BatchNewWITSVID',
     'trustdomain.v1.TrustDomain/BatchCreateFederationRelationship',
     'trustdomain.v1.TrustDomain/BatchDeleteFederationRelationship',

@@ -79,6 +79,8 @@ export class ApiWorld {
       nodeAttestors: new Map([
         ['join_token', joinTokenAttestor({ joinTokens, clock, trustDomain })],
       ]),
+      manager: authorities.manager,
+      keeper: authorities.keeper,
       publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
       newUuid: randomUUID,
       logLevels: fixedLevels(),

@@ -1,8 +1,8 @@
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import type { Log } from '../../ops/log.ts';
+import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { X509Cache } from '../cache/x509-cache.ts';
-import { isSignedByAny } from './tainted-authorities.ts';
 
 export type DropTaintedDeps = {
   readonly cache: Pick<X509Cache, 'identities' | 'dropSvids'>;

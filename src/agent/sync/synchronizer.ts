@@ -3,6 +3,7 @@ import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { reasonOf, wrapFault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
+import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { CurrentSvid } from '../attest/current-svid.ts';
 import type { X509Cache } from '../cache/x509-cache.ts';
 import { isX509RotationDue } from '../rotation.ts';
@@ -12,7 +13,7 @@ import { dropTaintedSvids } from './drop-tainted-svids.ts';
 import type { ServerUpdates } from './fetch-updates.ts';
 import type { JwtSvids } from './jwt-svids.ts';
 import type { X509SvidMinter } from './mint-x509-svids.ts';
-import { isSignedByAny, type NewTaints, type TaintedAuthorities } from './tainted-authorities.ts';
+import type { NewTaints, TaintedAuthorities } from './tainted-authorities.ts';
 
 export type SynchronizerDeps = {
   /** `fetchUpdates` with its collaborators. */

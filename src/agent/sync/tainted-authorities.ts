@@ -1,11 +1,7 @@
-import {
-  type Certificate,
-  parseCertificate,
-  parseCertificates,
-} from '../../crypto/x509/certificate.ts';
-import { verifyChain } from '../../crypto/x509/verify-chain.ts';
+import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
+import { subjectKeyIdText } from '../../spiffe/signed-by-any.ts';
 
 /** Authorities that the server has newly called tainted: nothing they signed may be used any longer. */
 export type NewTaints = {
@@ -49,25 +45,5 @@ export class TaintedAuthorities {
     if (this.#told.has(authority)) return false;
     this.#told.add(authority);
     return true;
-  }
-}
-
-/** Lower-case hex, as SPIRE names X.509 authorities. */
-const subjectKeyIdText = ({ subjectKeyId }: Certificate): string =>
-  Buffer.from(subjectKeyId ?? []).toString('hex');
-
-/** Whether one of these authorities stands at the root of an SVID (concatenated DER). */
-export async function isSignedByAny(
-  authorities: readonly Certificate[],
-  chain: Uint8Array,
-  atUnixSeconds: number,
-): Promise<boolean> {
-  const [leaf, ...intermediates] = parseCertificates(chain);
-  if (leaf === undefined) return false;
-  try {
-    await verifyChain({ leaf, intermediates, roots: authorities, at: atUnixSeconds });
-    return true;
-  } catch {
-    return false; // verifyChain throws for nothing but this
   }
 }

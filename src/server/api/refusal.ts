@@ -1,6 +1,7 @@
 import { Fault, type FaultKind, kindOf, reasonOf, wrapFault } from '../../base/fault.ts';
 import type { Log, LogFields } from '../../ops/log.ts';
 import { rpcErrorText } from '../../rpc/status.ts';
+import { TaintFault } from '../ca/taint-bundle.ts';
 
 /** A refusal that SPIRE returns without a line in its log ("plain" in `reference/server.md` §14). */
 export class PlainFault extends Fault {}
@@ -33,8 +34,10 @@ const silentKinds: ReadonlySet<FaultKind> = new Set(['canceled', 'deadline']);
 const subjects = [
   'agent_id',
   'entry_id',
+  'local_authority_id',
   'node_attestor_type',
   'spiffe_id',
+  'subject_key_id',
   'trust_domain_id',
 ] as const;
 
@@ -64,6 +67,8 @@ function parts(thrown: unknown): { message: string; inner: unknown } {
 const STATUS_TEXT = /^(datastore-|nodeattestor\(|rate)/;
 
 const innerText = (inner: unknown): string =>
-  STATUS_TEXT.test(reasonOf(inner)) ? rpcErrorText(inner) : reasonOf(inner);
+  inner instanceof TaintFault || STATUS_TEXT.test(reasonOf(inner))
+    ? rpcErrorText(inner)
+    : reasonOf(inner);
 
 const capitalised = (text: string): string => text.slice(0, 1).toUpperCase() + text.slice(1);

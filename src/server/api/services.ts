@@ -6,7 +6,6 @@ import { Agent } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { Bundle } from '../../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { Debug } from '../../wire/gen/spire/api/server/debug/v1/debug_pb.ts';
 import { Entry } from '../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
-import { LocalAuthority } from '../../wire/gen/spire/api/server/localauthority/v1/localauthority_pb.ts';
 import { Logger } from '../../wire/gen/spire/api/server/logger/v1/logger_pb.ts';
 import { SVID } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { TrustDomain } from '../../wire/gen/spire/api/server/trustdomain/v1/trustdomain_pb.ts';
@@ -46,6 +45,7 @@ import { listEntries } from './entry/list-entries.ts';
 import { syncAuthorizedEntries } from './entry/sync-authorized-entries.ts';
 import { type IsServingDeps, isServing } from './health/is-serving.ts';
 import { later, laterService, unimplemented } from './later.ts';
+import { type LocalAuthorityDeps, localAuthorityService } from './local-authority/service.ts';
 import { getLogger } from './logger/get-logger.ts';
 import { resetLogLevel } from './logger/reset-log-level.ts';
 import { setLogLevel } from './logger/set-log-level.ts';
@@ -66,6 +66,7 @@ export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'
   Pick<IsServingDeps, 'storedBundles'> &
   Pick<GetInfoDeps, 'ownChain' | 'startedAt'> &
   WatchChangesDeps &
+  LocalAuthorityDeps &
   PublishJwtAuthorityDeps & {
     readonly issuer: Issuer;
     readonly trustDomain: TrustDomainName;
@@ -88,7 +89,7 @@ export function serverServices(deps: ServerServicesDeps): ServerServices {
     svidService(deps),
     watchService(deps),
     laterService(TrustDomain),
-    laterService(LocalAuthority),
+    localAuthorityService(deps),
   ];
   const health = healthService<Call>((call) => isServing(deps, call));
   return { tcp, local: [...tcp, loggerService(deps), debugService(deps), health] };

@@ -6,6 +6,13 @@ import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
 import { appendAuthorities, type NewAuthorities } from './append-authorities.ts';
 import { type PrunedBundle, pruneBundle } from './prune-bundle.ts';
+import {
+  type BundleChange,
+  revokeJwtAuthority,
+  revokeX509Authority,
+  taintJwtAuthority,
+  taintX509Authority,
+} from './taint-bundle.ts';
 
 /** What has expired stays so long, for clocks that are slow. */
 const KEPT_AFTER_EXPIRY_SECONDS = 24 * 60 * 60;
@@ -23,6 +30,11 @@ export type BundleKeeper = {
   append(added: NewAuthorities): Promise<Bundle>;
   /** Drops what expired a day ago. Failures are logged. */
   prune(): Promise<void>;
+  /** These name authorities by subject key ID (lower-case hex) or key ID, and throw in the words of §6.4. */
+  taintX509(subjectKeyId: string): Promise<void>;
+  revokeX509(subjectKeyId: string): Promise<void>;
+  taintJwt(keyId: string): Promise<void>;
+  revokeJwt(keyId: string): Promise<void>;
 };
 
 export function createBundleKeeper({
@@ -31,6 +43,10 @@ export function createBundleKeeper({
   clock,
   log,
 }: BundleKeeperDeps): BundleKeeper {
+  const change = async (to: BundleChange): Promise<void> => {
+    await bundles.modify(trustDomain, to);
+  };
+
   return {
     async append(added) {
       const bundle = await bundles.modify(trustDomain, (stored) =>
@@ -53,6 +69,11 @@ export function createBundleKeeper({
       }
       if (pruned !== undefined) tell(log, pruned);
     },
+
+    taintX509: (subjectKeyId) => change(taintX509Authority(subjectKeyId)),
+    revokeX509: (subjectKeyId) => change(revokeX509Authority(subjectKeyId)),
+    taintJwt: (keyId) => change(taintJwtAuthority(keyId)),
+    revokeJwt: (keyId) => change(revokeJwtAuthority(keyId)),
   };
 }
 

@@ -15,6 +15,14 @@ export type Slot<A extends Authority> = {
   readonly held: { readonly authority: A; readonly status: SlotStatus } | undefined;
 };
 
+/** What may be done to the slots, one step after the other. */
+export type SlotSteps<A extends Authority> = {
+  /** Prepares an authority in the next slot, over what is there: that is lost even if this throws. */
+  prepareNext(): Promise<A>;
+  /** The prepared authority signs from now on; the one that did becomes old. */
+  activateNext(): Promise<A>;
+};
+
 export type SlotsDeps<A extends Authority, L extends JournalList> = {
   readonly kind: AuthorityKind<A, L>;
   readonly journal: Journal;
@@ -38,7 +46,7 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
   #current: Slot<A> = { id: 'A', held: undefined };
   #next: Slot<A> = { id: 'B', held: undefined };
   #active: A | undefined;
-  #turn: Promise<void> = Promise.resolve();
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor({ kind, journal, clock, log, activated }: SlotsDeps<A, L>) {
     this.#kind = kind;
@@ -78,19 +86,19 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     return this.#exclusively(() => this.#rotate());
   }
 
-  /** Prepares an authority in the next slot, over what is there. */
-  prepareNext(): Promise<void> {
-    return this.#exclusively(() => this.#prepareNext());
+  /** What an operator asks for: what the work sees of the slots stays so until it has ended, but for its own steps. */
+  inTurn<T>(work: (steps: SlotSteps<A>) => Promise<T>): Promise<T> {
+    return this.#exclusively(() => work(this.#steps));
   }
 
-  /** The prepared authority signs from now on; the one that did becomes old. */
-  activateNext(): Promise<void> {
-    return this.#exclusively(() => this.#activateNext());
-  }
+  readonly #steps: SlotSteps<A> = {
+    prepareNext: () => this.#prepareNext(),
+    activateNext: () => this.#activateNext(),
+  };
 
   async #rotate(): Promise<void> {
     if (!this.#usable(this.#current) && this.#usable(this.#next)) await this.#activateNext();
-    if (!this.#usable(this.#current)) this.#current = await this.#prepare(this.#current.id);
+    if (!this.#usable(this.#current)) await this.#prepareCurrent();
     const current = this.#usable(this.#current);
     if (current === undefined) throw new Fault('internal', `${this.#kind.name} expired at once`);
     const now = this.#now();
@@ -99,29 +107,40 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     else if (this.#active !== current) await this.#activate(current);
   }
 
-  async #prepareNext(): Promise<void> {
-    this.#next = await this.#prepare(this.#next.id);
+  async #prepareCurrent(): Promise<void> {
+    const { id } = this.#current;
+    await this.#journal.flush();
+    this.#current = { id, held: { authority: await this.#prepare(id), status: 'prepared' } };
   }
 
-  async #activateNext(): Promise<void> {
+  async #prepareNext(): Promise<A> {
+    const { id, held } = this.#next;
+    // Making a key destroys the slot's former one; the journal must not need that any more.
+    await this.#journal.flush();
+    this.#next = { id, held: held && { ...held, status: 'old' } };
+    const prepared = await this.#prepare(id);
+    this.#next = { id, held: { authority: prepared, status: 'prepared' } };
+    return prepared;
+  }
+
+  async #activateNext(): Promise<A> {
     const authority = this.#usable(this.#next);
     if (authority === undefined) throw new Fault('internal', `no ${this.#kind.name} is prepared`);
     const { id, held } = this.#current;
     this.#current = this.#next;
     this.#next = { id, held: held && { ...held, status: 'old' } };
     await this.#activate(authority, held?.authority);
+    return authority;
   }
 
-  async #prepare(id: SlotId): Promise<Slot<A>> {
-    // Making a key destroys the slot's former one; the journal must not need that any more.
-    await this.#journal.flush();
+  async #prepare(id: SlotId): Promise<A> {
     const authority = await this.#kind.prepare(id);
     await this.#journal.append(this.#kind.journalList, this.#kind.toJournal(id, authority));
     this.#log.info(`${this.#kind.name} prepared`, {
       ...lifeFields(id, authority),
       ...this.#kind.logFields(authority).prepared,
     });
-    return { id, held: { authority, status: 'prepared' } };
+    return authority;
   }
 
   async #activate(authority: A, former?: A): Promise<void> {
@@ -142,10 +161,10 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     this.#activated(authority);
   }
 
-  async #exclusively(change: () => Promise<void>): Promise<void> {
+  #exclusively<T>(change: () => Promise<T>): Promise<T> {
     const mine = this.#turn.then(change);
     this.#turn = mine.catch(() => undefined); // its caller is told
-    await mine;
+    return mine;
   }
 
   async #fromJournal(): Promise<{ active?: Slot<A>; waiting?: Slot<A> }> {

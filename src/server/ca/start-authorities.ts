@@ -8,7 +8,7 @@ import type { Subject } from '../../spiffe/subject.ts';
 import type { Datastore } from '../datastore/contract.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
 import type { SigningKey, X509Ca } from './authority.ts';
-import { createBundleKeeper } from './bundle-keeper.ts';
+import { type BundleKeeper, createBundleKeeper } from './bundle-keeper.ts';
 import type { Issuer } from './contract.ts';
 import { createIssuer, type IssuerConfig } from './issuer.ts';
 import { Journal } from './journal.ts';
@@ -48,6 +48,8 @@ export type AuthorityManager = {
   readonly x509: AuthoritySlots<X509Ca, 'x509CAs'>;
   readonly jwt: AuthoritySlots<SigningKey, 'jwtKeys'> | undefined;
   readonly wit: AuthoritySlots<SigningKey, 'witKeys'> | undefined;
+  /** Whether X.509 CAs are signed by an authority above, rather than by themselves. */
+  readonly hasUpstream: boolean;
   /** Why rotation is not healthy, or undefined. */
   problem(): string | undefined;
 };
@@ -55,6 +57,7 @@ export type AuthorityManager = {
 export type Authorities = AsyncDisposable & {
   readonly issuer: Issuer;
   readonly manager: AuthorityManager;
+  readonly keeper: BundleKeeper;
   /** Makes a downstream server's key known to the trust domain; resolves with all its JWT authorities. */
   publishJwtAuthority(authority: KeyAuthority): Promise<readonly KeyAuthority[]>;
 };
@@ -109,7 +112,8 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
       active: { x509Ca: () => x509.active, jwtKey: () => jwt?.active, witKey: () => wit?.active },
       clock,
     }),
-    manager: { x509, jwt, wit, problem: () => rotator.problem() },
+    manager: { x509, jwt, wit, hasUpstream: false, problem: () => rotator.problem() },
+    keeper,
     async publishJwtAuthority(authority) {
       const bundle = await keeper.append({ jwtAuthorities: [authority] });
       return bundle.jwtAuthorities;

@@ -25,12 +25,25 @@ async function start(t: TestContext) {
   };
   const lines: LogLine[] = [];
   const log = recordingLog(lines);
-  const svid = await startServerSvid({ issuer, keyType: 'ec-p384', clock, log });
+  const svid = await startServerSvid({
+    issuer,
+    keyType: 'ec-p384',
+    bundle: () => world.bundle(),
+    clock,
+    log,
+  });
   t.after(() => svid[Symbol.asyncDispose]());
   const breakIssuer = (error: Error | undefined) => {
     broken = error;
   };
-  return { world, svid, lines, breakIssuer, pass: (by: number) => advance(clock, by, LOOPS) };
+  return {
+    world,
+    authorities,
+    svid,
+    lines,
+    breakIssuer,
+    pass: (by: number) => advance(clock, by, LOOPS),
+  };
 }
 
 const leafOf = ({ chain: [leaf] }: { chain: readonly Uint8Array[] }) => {
@@ -75,6 +88,55 @@ test('where it cannot be renewed the old one stays, and it is tried again', asyn
     fields: { subsystem_name: 'svid_rotator', error: 'no CA' },
   });
   await assert.rejects(svid.rotate(), /no CA/);
+  breakIssuer(undefined);
+  await pass(5);
+  assert.notEqual(svid.current(), first);
+});
+
+test('it is renewed at the next look after its root was tainted, once', async (t) => {
+  const { world, authorities, svid, pass, lines } = await start(t);
+  const old = authorities.manager.x509.active?.authorityId ?? '';
+  await authorities.manager.x509.inTurn(async (steps) => {
+    await steps.prepareNext();
+    await steps.activateNext();
+  });
+  await pass(5);
+  const first = svid.current();
+  await authorities.keeper.taintX509(old);
+  await pass(5);
+  const second = svid.current();
+  assert.notEqual(second, first);
+  await verifyX509Svid(
+    second.chain,
+    () => ({
+      ...world.bundle(),
+      x509Authorities: world.bundle().x509Authorities.filter(({ tainted }) => !tainted),
+    }),
+    unixSeconds(world.clock),
+  );
+  assert.deepEqual(lines, [
+    {
+      message: 'Server SVID signed using a tainted authority, forcing rotation of the Server SVID',
+      fields: { subsystem_name: 'svid_rotator' },
+    },
+  ]);
+  await authorities.keeper.revokeX509(old);
+  await pass(10);
+  assert.equal(svid.current(), second);
+});
+
+test('where it cannot be renewed after a taint it is tried again', async (t) => {
+  const { authorities, svid, pass, breakIssuer } = await start(t);
+  const first = svid.current();
+  const old = authorities.manager.x509.active?.authorityId ?? '';
+  await authorities.manager.x509.inTurn(async (steps) => {
+    await steps.prepareNext();
+    await steps.activateNext();
+  });
+  await authorities.keeper.taintX509(old);
+  breakIssuer(new Error('no CA'));
+  await pass(10);
+  assert.equal(svid.current(), first);
   breakIssuer(undefined);
   await pass(5);
   assert.notEqual(svid.current(), first);

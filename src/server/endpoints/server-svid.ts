@@ -3,6 +3,8 @@ import { reasonOf } from '../../base/fault.ts';
 import { repeat } from '../../base/repeat.ts';
 import { generateKey, type KeyType, type PrivateKey } from '../../crypto/keys.ts';
 import type { Log } from '../../ops/log.ts';
+import { type Bundle, x509AuthorityCertificates } from '../../spiffe/bundle.ts';
+import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { Issuer } from '../ca/contract.ts';
 
 /** How often it is looked whether the SVID is due (`reference/server.md` §7.2). */
@@ -18,6 +20,8 @@ export type ServerSvid = {
 export type ServerSvidDeps = {
   readonly issuer: Pick<Issuer, 'serverX509Svid'>;
   readonly keyType: KeyType;
+  /** The trust domain's own, as it is now: the same value while nothing has changed. */
+  readonly bundle: () => Bundle | undefined;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -30,21 +34,34 @@ export type ServerSvidRotator = AsyncDisposable & {
   onRotated(listener: (svid: ServerSvid) => void): () => void;
 };
 
-type Held = ServerSvid & { readonly renewAt: number };
+type Issued = { readonly svid: ServerSvid; readonly renewAt: number };
 
-/** Resolves with the first SVID at hand; from then on it is renewed after half of its life. */
+/**
+ * Resolves with the first SVID at hand; from then on it is renewed after half of its life, and at the next look after
+ * its root was tainted (`reference/server.md` §6.4).
+ */
 export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidRotator> {
+  const { clock } = deps;
   const log = deps.log.child({ subsystem_name: 'svid_rotator' });
   const listeners = new Set<(svid: ServerSvid) => void>();
-  let held = await issue(deps);
+  let { svid: held, renewAt } = await issue(deps);
+  let looked: Bundle | undefined;
 
   const rotate = async () => {
-    held = await issue(deps);
+    ({ svid: held, renewAt } = await issue(deps));
     for (const listener of listeners) listener(held);
   };
   const rotateIfDue = async () => {
-    if (unixSeconds(deps.clock) < held.renewAt) return;
     try {
+      const bundle = deps.bundle();
+      if (bundle !== looked && (await isTainted(held, bundle, unixSeconds(clock)))) {
+        log.info(
+          'Server SVID signed using a tainted authority, forcing rotation of the Server SVID',
+        );
+        renewAt = 0;
+      }
+      looked = bundle;
+      if (unixSeconds(clock) < renewAt) return;
       await rotate();
     } catch (error) {
       log.error('Could not rotate server SVID', { error: reasonOf(error) });
@@ -52,7 +69,6 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   };
 
   const stop = new AbortController();
-  const { clock } = deps;
   const { signal } = stop;
   const loop = repeat({ clock, signal, milliseconds: CHECK_INTERVAL_MILLISECONDS }, rotateIfDue);
   return {
@@ -69,8 +85,19 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   };
 }
 
-async function issue({ issuer, keyType }: ServerSvidDeps): Promise<Held> {
+function isTainted(
+  { chain }: ServerSvid,
+  bundle: Bundle | undefined,
+  atUnixSeconds: number,
+): Promise<boolean> {
+  const tainted = bundle?.x509Authorities.filter((authority) => authority.tainted) ?? [];
+  if (tainted.length === 0) return Promise.resolve(false);
+  const roots = x509AuthorityCertificates({ x509Authorities: tainted });
+  return isSignedByAny(roots, Buffer.concat([...chain]), atUnixSeconds);
+}
+
+async function issue({ issuer, keyType }: ServerSvidDeps): Promise<Issued> {
   const key = await generateKey(keyType);
   const { chain, notBefore, notAfter } = await issuer.serverX509Svid(key.publicKey);
-  return { chain, key, renewAt: notBefore + (notAfter - notBefore) / 2 };
+  return { svid: { chain, key }, renewAt: notBefore + (notAfter - notBefore) / 2 };
 }

@@ -29,6 +29,7 @@ async function start(t: TestContext) {
   const svid = await startServerSvid({
     issuer: authorities.issuer,
     keyType: 'ec-p256',
+    bundle: () => world.bundle(),
     clock: world.clock,
     log: recordingLog([]),
   });

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { nodeHttp } from '../base/node-http.ts';
 import type { HealthChecks, HealthReport } from './health-checks.ts';
 import type { HealthSettings } from './health-settings.ts';
+import { listenHttp } from './listen-http.ts';
 import type { Log } from './log.ts';
 
 /** Whoever has not asked by then is turned away (`reference/server.md` §4.2). */
@@ -74,14 +75,7 @@ async function listen(
   if (bindPort === '' || !Number.isInteger(port) || port < 0 || port > MAX_PORT) {
     throw new Error(`bind_port "${bindPort}" is no port: use a number from 0 to ${MAX_PORT}`);
   }
-  const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
-  server.listen({ host: bindAddress, port }, () => {
-    server.removeListener('error', reject);
-    resolve();
-  });
-  await promise;
-  return server.address() as AddressInfo;
+  return listenHttp(server, bindAddress, port);
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,0 +1,161 @@
+import { constants, type X509Certificate } from 'node:crypto';
+import type { Server as HttpServer } from 'node:http';
+import type { AddressInfo, Server } from 'node:net';
+import type { TLSSocket, Server as TlsServer } from 'node:tls';
+import { Fault, reasonOf } from '../../base/fault.ts';
+import { nodeHttp } from '../../base/node-http.ts';
+import { listenHttp } from '../listen-http.ts';
+import type { Log } from '../log.ts';
+import type { ScrapeTls, TlsPair } from './scrape-tls.ts';
+
+/** Whoever has not asked by then is turned away (`reference/server.md` §4.1). */
+const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
+/** A scraper that keeps its connection asks again within a minute or two. */
+const IDLE_TIMEOUT_MILLISECONDS = 180_000;
+/** A few scrapers; this bounds what somebody else can make us hold. */
+const MAX_CONNECTIONS = 100;
+/** A leaf and a few intermediates. */
+const MAX_CHAIN_CERTIFICATES = 10;
+
+/** Resolves with the SPIFFE ID of a chain (DER, leaf first) that some bundle verifies. Throws if none does. */
+export type VerifyChain = (chain: readonly Uint8Array[]) => Promise<string>;
+
+export type ScrapesOptions = {
+  readonly host: string;
+  /** 0: one that is free. */
+  readonly port: number;
+  readonly exposition: () => Promise<string>;
+  readonly tls: ScrapeTls | undefined;
+  readonly log: Log;
+};
+
+export interface Scrapes extends AsyncDisposable {
+  readonly address: AddressInfo;
+  /** What TLS presents from now on. Until the first one no handshake succeeds. Throws if it is no pair. */
+  present(pair: TlsPair): void;
+  /** Who verifies the SVIDs of clients. Until then none is let in. */
+  verifyWith(verify: VerifyChain): void;
+}
+
+/** Answers every request, whatever its path, with all metrics. Rejects if it cannot listen. */
+export async function serveScrapes(options: ScrapesOptions): Promise<Scrapes> {
+  const { host, port, tls, log } = options;
+  const http = answering(options);
+  let verify: VerifyChain = () => Promise.reject(new Fault('unavailable', 'not ready yet'));
+  const secure = tls && (await tlsServer(tls, http, (chain) => verify(chain), log));
+  const listener: Server = secure ?? http;
+  listener.maxConnections = MAX_CONNECTIONS;
+  const address = await listenHttp(listener, host, port);
+  listener.on('error', (error) => {
+    log.warn(`Prometheus listener stopped unexpectedly: ${reasonOf(error)}`);
+  });
+  return {
+    address,
+    present(pair) {
+      secure?.setSecureContext(tlsContext(pair, tls?.clientCa));
+    },
+    verifyWith(next) {
+      verify = next;
+    },
+    async [Symbol.asyncDispose]() {
+      const { promise, resolve } = Promise.withResolvers<void>();
+      listener.close(() => {
+        resolve();
+      });
+      http.closeAllConnections();
+      secure?.turnAway();
+      await promise;
+    },
+  };
+}
+
+function answering({ exposition, log }: ScrapesOptions): HttpServer {
+  const server = nodeHttp().createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      requestTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      keepAliveTimeout: IDLE_TIMEOUT_MILLISECONDS,
+    },
+    (request, response) => {
+      request.resume(); // nobody has anything to tell us
+      exposition().then(
+        (text) => {
+          response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+          response.end(text);
+        },
+        (error: unknown) => {
+          log.error('Could not answer a scrape', { error: reasonOf(error) });
+          response.writeHead(500).end();
+        },
+      );
+    },
+  );
+  server.setTimeout(IDLE_TIMEOUT_MILLISECONDS);
+  return server;
+}
+
+/** SPIRE's minimum; a resumed session would skip the check of the client's chain. */
+const tlsContext = (pair: TlsPair | undefined, clientCa: string | undefined) => ({
+  ...pair,
+  ca: clientCa ?? [],
+  minVersion: 'TLSv1.2' as const,
+  secureOptions: constants.SSL_OP_NO_TICKET,
+});
+
+type SecureServer = TlsServer & { turnAway(): void };
+
+async function tlsServer(
+  { clientCa, authorizedIds }: ScrapeTls,
+  http: HttpServer,
+  verify: VerifyChain,
+  log: Log,
+): Promise<SecureServer> {
+  const { createServer } = await import('node:tls');
+  const handshaking = new Set<{ destroy(): void }>();
+  const server = createServer({
+    ...tlsContext(undefined, clientCa),
+    ALPNProtocols: ['http/1.1'],
+    handshakeTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+    requestCert: clientCa !== undefined || authorizedIds.size > 0,
+    rejectUnauthorized: clientCa !== undefined,
+  });
+  server.on('connection', (socket) => {
+    handshaking.add(socket);
+    socket.once('close', () => handshaking.delete(socket));
+  });
+  server.on('tlsClientError', (error, socket) => {
+    log.debug('TLS handshake of a scrape failed', { error: reasonOf(error) });
+    socket.destroy();
+  });
+  const welcome = async (socket: TLSSocket): Promise<void> => {
+    socket.on('error', () => undefined); // a reset while we look is no news
+    try {
+      if (authorizedIds.size > 0) {
+        const id = await verify(presentedChain(socket.getPeerX509Certificate()));
+        if (!authorizedIds.has(id)) throw new Fault('denied', `unexpected ID "${id}"`);
+      }
+      if (!socket.destroyed) http.emit('connection', socket);
+    } catch (error) {
+      log.debug('A scrape was refused', { error: reasonOf(error) });
+      socket.destroy();
+    }
+  };
+  server.on('secureConnection', (socket) => void welcome(socket));
+  return Object.assign(server, {
+    turnAway() {
+      for (const socket of handshaking) socket.destroy();
+    },
+  });
+}
+
+function presentedChain(leaf: X509Certificate | undefined): Uint8Array[] {
+  const chain: Uint8Array[] = [];
+  for (let next = leaf; next !== undefined; next = next.issuerCertificate) {
+    if (chain.length === MAX_CHAIN_CERTIFICATES) {
+      throw new Fault('invalid', 'the client presents too many certificates');
+    }
+    chain.push(next.raw);
+  }
+  if (chain.length === 0) throw new Fault('unauthenticated', 'the client presents no certificate');
+  return chain;
+}

@@ -1,0 +1,105 @@
+import { hostname } from 'node:os';
+import type { Clock } from '../../base/clock.ts';
+import type { Log } from '../log.ts';
+import { type Metrics, noMetrics } from '../metrics.ts';
+import type { TelemetrySettings } from '../telemetry-settings.ts';
+import { createDogStatsdSink, DOG_STATSD_PACKET_BYTES } from './dog-statsd.ts';
+import { createMetrics } from './front.ts';
+import { createInMemorySink } from './in-memory.ts';
+import { type OwnSvid, startPrometheusEndpoint } from './prometheus-endpoint.ts';
+import { watchRuntime } from './runtime.ts';
+import type { Sink } from './sink.ts';
+import { createStatsdSink, STATSD_PACKET_BYTES } from './statsd.ts';
+import { openUdpLines, parseUdpTarget } from './udp-lines.ts';
+import { watchUptime } from './uptime.ts';
+
+export type TelemetryOptions = {
+  readonly settings: TelemetrySettings;
+  /** `spire_server` or `spire_agent`: the prefix of all keys unless the configuration says another. */
+  readonly service: string;
+  readonly version: string;
+  /** The trust domain's name. */
+  readonly trustDomain: string;
+  /** Gives a SPIFFE ID's plain form; throws if it is none. */
+  readonly normalizeId: (text: string) => string;
+  /** Calls the listener at each SIGUSR1, until what it returns is disposed. */
+  readonly onUserSignal: (listener: () => void) => Disposable;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Log;
+};
+
+/** Disposing it sends what still waits. */
+export interface Telemetry extends AsyncDisposable {
+  readonly metrics: Metrics;
+  /** Tells of the program's own SVID, at first and whenever it is renewed. */
+  useSvid(svid: OwnSvid): void;
+}
+
+/**
+ * Starts the sinks that are configured (`reference/server.md` §4.1, §12); without one nothing is collected. Throws
+ * 'invalid' for settings that no sink can work with.
+ */
+export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
+  const { settings, clock } = options;
+  const log = options.log.child({ subsystem_name: 'telemetry' });
+  await using opened = new AsyncDisposableStack();
+  const sinks: Sink[] = [];
+  for (const { address } of settings.statsd) {
+    const lines = opened.use(openUdpLines(parseUdpTarget(address), STATSD_PACKET_BYTES));
+    sinks.push(createStatsdSink(lines));
+  }
+  for (const { address } of settings.dogStatsd) {
+    const lines = opened.use(openUdpLines(parseUdpTarget(address), DOG_STATSD_PACKET_BYTES));
+    sinks.push(createDogStatsdSink(lines));
+  }
+  if (settings.inMem) {
+    const memory = createInMemorySink({ clock, log });
+    sinks.push(memory);
+    opened.use(
+      options.onUserSignal(() => {
+        memory.dump();
+      }),
+    );
+  }
+  const prometheus =
+    settings.prometheus &&
+    opened.use(await startPrometheusEndpoint({ ...options, settings: settings.prometheus, log }));
+  if (prometheus) sinks.push(prometheus.sink);
+  const metrics = sinks.length === 0 ? noMetrics : frontOf(options, sinks, log, opened);
+  const running = opened.move();
+  return {
+    metrics,
+    useSvid(svid) {
+      prometheus?.useSvid(svid);
+    },
+    [Symbol.asyncDispose]: () => running.disposeAsync(),
+  };
+}
+
+function frontOf(
+  { settings, service, version, trustDomain, clock }: TelemetryOptions,
+  sinks: readonly Sink[],
+  log: Log,
+  opened: AsyncDisposableStack,
+): Metrics {
+  const front = {
+    settings,
+    prefix: settings.metricPrefix || service,
+    host: settings.hostnameLabel ? hostname() : undefined,
+    sinks,
+    onTooMany: () => {
+      log.warn('There are too many metrics: new ones are dropped');
+    },
+  };
+  const metrics = createMetrics({
+    ...front,
+    trustDomain: settings.trustDomainLabel ? trustDomain : undefined,
+  });
+  // What is told of the runtime has no other label than the host's.
+  opened.use(watchRuntime(createMetrics({ ...front, trustDomain: undefined })));
+  metrics.gauge(['started'], 1, { version, trust_domain_id: trustDomain });
+  opened.use(watchUptime(metrics, clock));
+  return metrics;
+}

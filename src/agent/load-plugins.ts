@@ -1,6 +1,8 @@
 import { Fault } from '../base/fault.ts';
+import type { OnSignal } from '../base/signals.ts';
 import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
 import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
+import { createReconfigurer, type Reconfigurer } from '../catalog/reconfigurer.ts';
 import type { Log } from '../ops/log.ts';
 import { agentKeyManagers } from '../plugins/key-manager/builtins.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
@@ -21,17 +23,21 @@ export type AgentPlugins = {
 
 type Env = {
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** The signal at which plugins whose settings are in files of their own read these again. */
+  readonly onSigusr1: OnSignal;
   readonly log: Log;
 };
 
 /** Loads what is configured, in the file's order of each kind; `opened` ends it. Throws with SPIRE's words. */
 export async function loadAgentPlugins(
   config: Pick<AgentConfig, 'plugins' | 'joinToken'>,
-  { environment, log }: Env,
+  { environment, onSigusr1, log }: Env,
   opened: AsyncDisposableStack,
 ): Promise<AgentPlugins> {
   const joinToken = config.joinToken === '' ? undefined : config.joinToken;
-  const load = loader(config, log.child({ subsystem_name: 'catalog' }), opened);
+  const reconfigurer = createReconfigurer(log);
+  const deps = { log: log.child({ subsystem_name: 'catalog' }), reconfigurer };
+  const load = loader(config, deps, opened);
   const [keyManager] = await load('KeyManager', agentKeyManagers, () => ({}), EXACTLY_ONE);
   const [configured] = await load(
     'NodeAttestor',
@@ -46,6 +52,11 @@ export async function loadAgentPlugins(
     AT_LEAST_ONE,
   );
   if (keyManager === undefined || configured === undefined) throw new TypeError('not loaded');
+  opened.use(
+    onSigusr1(() => {
+      reconfigurer.reconfigure();
+    }),
+  );
   return {
     keyManager,
     keysAreLost: config.plugins.some(
@@ -62,7 +73,11 @@ const EXACTLY_ONE: Constraint = { words: 'exactly 1', holds: (count) => count ==
 const AT_LEAST_ONE: Constraint = { words: 'at least 1', holds: (count) => count >= 1 };
 
 const loader =
-  ({ plugins }: Pick<AgentConfig, 'plugins'>, log: Log, opened: AsyncDisposableStack) =>
+  (
+    { plugins }: Pick<AgentConfig, 'plugins'>,
+    deps: { readonly log: Log; readonly reconfigurer: Reconfigurer },
+    opened: AsyncDisposableStack,
+  ) =>
   async <PluginEnv, Contract extends AsyncDisposable>(
     kind: PluginKind,
     builtIns: BuiltIns<Plugin<PluginEnv, Contract>>,
@@ -72,7 +87,7 @@ const loader =
     const declared = plugins.filter(({ type, enabled }) => type === kind && enabled);
     const loaded: Contract[] = [];
     for (const declaration of declared) {
-      loaded.push(opened.use(await loadPlugin({ kind, builtIns, log, env }, declaration)));
+      loaded.push(opened.use(await loadPlugin({ kind, builtIns, env, ...deps }, declaration)));
     }
     if (!constraint.holds(loaded.length)) {
       throw new Fault(

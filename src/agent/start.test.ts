@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { AgentWorld, fakeEntry } from '../../test/kit/agent-world.ts';
-import { fixedLevels } from '../../test/kit/fixed-levels.ts';
+import { fixedLevels, noSignal } from '../../test/kit/program-env.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { systemClock } from '../base/clock.ts';
 import { configFiles } from '../ops/config-env.ts';
@@ -59,6 +59,7 @@ async function place(more = '', plugins?: string) {
       startAgent(settings, {
         log: recordingLog(lines),
         logLevels: fixedLevels(),
+        onSigusr1: noSignal,
         clock: systemClock,
         random: Math.random,
         environment: {},

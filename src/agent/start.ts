@@ -1,5 +1,6 @@
 import type { Clock } from '../base/clock.ts';
 import { Fault } from '../base/fault.ts';
+import type { OnSignal } from '../base/signals.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
 import { noMetrics } from '../ops/metrics.ts';
@@ -28,6 +29,8 @@ export type AgentEnv = {
   readonly log: Log;
   readonly logLevels: LevelControl;
   readonly clock: Clock;
+  /** SIGUSR1: plugins read their files again. */
+  readonly onSigusr1: OnSignal;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Environment variables; those that name proxies are used. */

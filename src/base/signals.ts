@@ -5,3 +5,6 @@
 export function holdUserSignals(): void {
   for (const name of ['SIGUSR1', 'SIGUSR2'] as const) process.on(name, () => {});
 }
+
+/** Calls `listener` each time that one signal comes; the result ends that. */
+export type OnSignal = (listener: () => void) => Disposable;

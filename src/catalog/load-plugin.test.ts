@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
+import { hash } from 'node:crypto';
+import { rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pluginSettings } from '../../test/kit/plugin-settings.ts';
@@ -9,18 +10,20 @@ import { Fault } from '../base/fault.ts';
 import { loadPlugin } from './load-plugin.ts';
 import { nameFailure } from './name-failure.ts';
 import { type BuiltIns, definePlugin, type Plugin, type PluginDeclaration } from './plugin.ts';
+import type { Reconfigurable } from './reconfigurer.ts';
 
 type Env = { readonly greeting: string };
+type Greeter = AsyncDisposable & { greet(): string };
 
-const builtIns: BuiltIns<Plugin<Env, string>> = {
+const builtIns: BuiltIns<Plugin<Env, Greeter>> = {
   greeter: async () => ({
-    plugin: definePlugin<Env, string>({
+    plugin: definePlugin<Env, Greeter>({
       name: 'greeter',
       takesData: true,
       async configure(settings, { greeting }) {
         const name = settings.string('name');
         if (name === 'nobody') throw new Fault('failed-precondition', 'nobody is there');
-        return `${greeting} ${name}`;
+        return { greet: () => `${greeting} ${name}`, async [Symbol.asyncDispose]() {} };
       },
     }),
   }),
@@ -29,17 +32,25 @@ const builtIns: BuiltIns<Plugin<Env, string>> = {
 function load(declaration: PluginDeclaration) {
   const lines: LogLine[] = [];
   const log = recordingLog(lines);
+  const reconfigurables: Reconfigurable[] = [];
   const loaded = loadPlugin(
-    { kind: 'NodeAttestor', builtIns, log, env: () => ({ greeting: 'hello' }) },
+    {
+      kind: 'NodeAttestor',
+      builtIns,
+      log,
+      env: () => ({ greeting: 'hello' }),
+      reconfigurer: { add: (plugin) => reconfigurables.push(plugin) },
+    },
     declaration,
   );
-  return { loaded, lines };
+  loaded.catch(() => undefined);
+  return { loaded, lines, reconfigurables };
 }
 
 describe('loading a plugin', () => {
   test('configures it, and logs that with its name and kind', async () => {
     const { loaded, lines } = load({ name: 'greeter', data: pluginSettings('name = "you"') });
-    assert.equal(await loaded, 'hello you');
+    assert.equal((await loaded).greet(), 'hello you');
     assert.deepEqual(
       lines.map(({ message }) => message),
       ['Configured plugin', 'Plugin loaded'],
@@ -50,7 +61,7 @@ describe('loading a plugin', () => {
   });
 
   test('configures it with nothing where there is no data', async () => {
-    assert.equal(await load({ name: 'greeter' }).loaded, 'hello ');
+    assert.equal((await load({ name: 'greeter' }).loaded).greet(), 'hello ');
   });
 
   test('says which keys it does not know', async () => {
@@ -106,7 +117,7 @@ describe('loading a plugin', () => {
     await using folder = await temporaryFolder();
     const dataFile = join(folder.path, 'greeter.conf');
     await writeFile(dataFile, 'name = "file"');
-    assert.equal(await load({ name: 'greeter', dataFile }).loaded, 'hello file');
+    assert.equal((await load({ name: 'greeter', dataFile }).loaded).greet(), 'hello file');
   });
 
   test('refuses a file of data that is not there, and one that does not parse', async () => {
@@ -122,6 +133,78 @@ describe('loading a plugin', () => {
     });
   });
 });
+
+describe('a plugin with its settings in a file', () => {
+  const said = (lines: readonly LogLine[]) =>
+    lines.map(({ message, fields }) => [
+      message,
+      Object.fromEntries(Object.entries(fields).filter(([name]) => !WHICH.has(name))),
+    ]);
+
+  test('takes changed settings while it runs; what it refuses changes nothing', async () => {
+    await using folder = await temporaryFolder();
+    const dataFile = join(folder.path, 'greeter.conf');
+    await writeFile(dataFile, 'name = "one"');
+    const { loaded, lines, reconfigurables } = load({ name: 'greeter', dataFile });
+    const greeter = await loaded;
+    const [plugin] = reconfigurables;
+    assert.ok(plugin);
+    const first = sha512('name = "one"');
+    const second = sha512('name = "two"');
+    assert.deepEqual(said(lines.splice(0)), [
+      ['Configured plugin', { reconfigurable: true, hash: first }],
+      ['Plugin loaded', {}],
+    ]);
+
+    await plugin.reconfigure();
+    await writeFile(dataFile, 'name = "two"');
+    await plugin.reconfigure();
+    assert.equal(greeter.greet(), 'hello two');
+    assert.deepEqual(said(lines.splice(0)), [
+      ['Plugin not reconfigured since the config is unchanged', { hash: first }],
+      ['Plugin reconfigured', { old_hash: first, new_hash: second }],
+    ]);
+
+    await writeFile(dataFile, 'name = "nobody"');
+    await plugin.reconfigure();
+    await writeFile(dataFile, 'name = ');
+    await plugin.reconfigure();
+    await rm(dataFile);
+    await plugin.reconfigure();
+    assert.equal(greeter.greet(), 'hello two');
+    const failures = lines.splice(0);
+    assert.deepEqual(
+      failures.map(({ message }) => message),
+      Array(3).fill('Failed to reconfigure plugin'),
+    );
+    assert.deepEqual(
+      [failures[0]?.fields['error'], failures[2]?.fields['error']],
+      [
+        'rpc error: code = FailedPrecondition desc = nobody is there',
+        `failed to load plugin data: open ${dataFile}: no such file or directory`,
+      ],
+    );
+
+    await writeFile(dataFile, 'name = "two"');
+    await plugin.reconfigure();
+    await greeter[Symbol.asyncDispose]();
+    assert.deepEqual(said(lines), [
+      ['Plugin not reconfigured since the config is unchanged', { hash: second }],
+      ['Plugin unloaded', {}],
+    ]);
+  });
+
+  test('others are not reconfigured', async () => {
+    const { loaded, reconfigurables } = load({ name: 'greeter' });
+    await loaded;
+    assert.deepEqual(reconfigurables, []);
+  });
+});
+
+/** Fields that say which plugin it is. */
+const WHICH = new Set(['plugin_name', 'plugin_type', 'external']);
+
+const sha512 = (text: string): string => hash('sha512', text, 'hex').slice(0, 32);
 
 describe("a plugin's failure", () => {
   const failures: [thrown: unknown, kind: string, message: string][] = [

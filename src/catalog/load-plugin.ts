@@ -1,11 +1,12 @@
 import { Fault, kindOf, reasonOf, wrapFault } from '../base/fault.ts';
-import { readFileBounded } from '../base/files.ts';
 import { goQuote } from '../base/go-quote.ts';
 import { Settings } from '../base/settings.ts';
 import type { Log } from '../ops/log.ts';
 import { rpcErrorText } from '../rpc/status.ts';
+import { exchangeable } from './exchangeable.ts';
 import type { BuiltIns, Plugin, PluginDeclaration } from './plugin.ts';
-import { withDataFile } from './plugin-sections.ts';
+import { type PluginData, readPluginData } from './plugin-data.ts';
+import { type Reconfigurer, reconfigurable } from './reconfigurer.ts';
 
 /** The kinds, as configuration files name them. */
 export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'UpstreamAuthority' | 'WorkloadAttestor';
@@ -16,23 +17,42 @@ export type LoadPluginDeps<Env, Contract> = {
   readonly log: Log;
   /** Gets a log whose lines say which plugin they are of. */
   readonly env: (log: Log) => Env;
+  /** Gets the plugin if its settings are in a file; without it they are read once. */
+  readonly reconfigurer?: Pick<Reconfigurer, 'add'>;
 };
 
 /**
  * Loads and configures one plugin. Throws with SPIRE's words (`reference/server.md` §3); the kind is the cause's. What
- * the plugin itself threw is worded as the status that it would be if the plugin were a program.
+ * the plugin itself threw is worded as the status that it would be if the plugin were a program. Ending the contract
+ * unloads the plugin.
  */
-export async function loadPlugin<Env, Contract>(
-  { kind, builtIns, log, env }: LoadPluginDeps<Env, Contract>,
+export async function loadPlugin<Env, Contract extends AsyncDisposable>(
+  { kind, builtIns, log: parent, env, reconfigurer }: LoadPluginDeps<Env, Contract>,
   declaration: PluginDeclaration,
 ): Promise<Contract> {
-  const { name, command } = declaration;
-  const pluginLog = log.child({ plugin_name: name, plugin_type: kind, external: false });
+  const { name, command, dataFile } = declaration;
+  const log = parent.child({ plugin_name: name, plugin_type: kind, external: false });
   if (command !== undefined) throw external(name);
   const plugin = await builtIn(kind, builtIns, name);
-  const contract = await configure(plugin, declaration, env(pluginLog), pluginLog);
-  pluginLog.info('Plugin loaded');
-  return contract;
+  const configure = (settings: Settings | undefined) =>
+    configurePlugin(plugin, settings, env(log), log);
+  const { data, contract } = await configureFirst(declaration, configure, log);
+  if (plugin.takesData) {
+    const { hash } = data;
+    log.info('Configured plugin', { reconfigurable: dataFile !== undefined, hash });
+  }
+  log.info('Plugin loaded');
+  const held = exchangeable(contract, {
+    answersLiveOn: kind === 'UpstreamAuthority',
+    onFailure: (error) => {
+      log.error('Former plugin could not be ended', { error: reasonOf(error) });
+    },
+    ending: (end) => unload(end, log),
+  });
+  if (dataFile !== undefined) {
+    reconfigurer?.add(reconfigurable({ dataFile, hash: data.hash, configure, held, log }));
+  }
+  return held.contract;
 }
 
 /** The plugin of that name. Throws with SPIRE's words if there is none. */
@@ -45,34 +65,44 @@ export async function builtIn<P>(kind: string, builtIns: BuiltIns<P>, name: stri
   );
 }
 
-async function configure<Env, Contract>(
-  plugin: Plugin<Env, Contract>,
+async function configureFirst<Contract>(
   declaration: PluginDeclaration,
-  env: Env,
+  configure: (settings: Settings | undefined) => Promise<Contract>,
   log: Log,
-): Promise<Contract> {
+): Promise<{ readonly data: PluginData; readonly contract: Contract }> {
   try {
-    const { data } = await withData(declaration);
-    const settings = data ?? Settings.empty();
-    if (data !== undefined && !plugin.takesData) {
-      throw new Fault('invalid', 'no supported configuration interface found');
-    }
-    const contract = await plugin.configure(settings, env).catch((error: unknown) => {
-      throw new Fault(kindOf(error), rpcErrorText(error), { cause: error });
-    });
-    warnOfUnknownKeys(settings, log);
-    if (plugin.takesData) log.info('Configured plugin', { reconfigurable: false });
-    return contract;
+    const data = await readPluginData(declaration);
+    return { data, contract: await configure(data.settings) };
   } catch (error) {
     log.error('Failed to configure plugin', { error: reasonOf(error) });
-    throw wrapFault(`failed to configure plugin ${goQuote(plugin.name)}`, error);
+    throw wrapFault(`failed to configure plugin ${goQuote(declaration.name)}`, error);
   }
 }
 
-const withData = (declaration: PluginDeclaration): Promise<PluginDeclaration> =>
-  withDataFile(declaration, readFileBounded, 'bare-words').catch((error: unknown) => {
-    throw wrapFault('failed to load plugin data', error);
+/** Throws a plugin's refusal in the words of a status. */
+async function configurePlugin<Env, Contract>(
+  plugin: Plugin<Env, Contract>,
+  data: Settings | undefined,
+  env: Env,
+  log: Log,
+): Promise<Contract> {
+  const settings = data ?? Settings.empty();
+  if (data !== undefined && !plugin.takesData) {
+    throw new Fault('invalid', 'no supported configuration interface found');
+  }
+  const contract = await plugin.configure(settings, env).catch((error: unknown) => {
+    throw new Fault(kindOf(error), rpcErrorText(error), { cause: error });
   });
+  warnOfUnknownKeys(settings, log);
+  return contract;
+}
+
+async function unload(end: () => Promise<void>, log: Log): Promise<void> {
+  log.debug('Unloading plugin');
+  await end();
+  log.debug('Plugin deinitialized');
+  log.info('Plugin unloaded');
+}
 
 /** SPIRE passes over such keys in silence; a misspelt key deserves a word. */
 function warnOfUnknownKeys(settings: Settings, log: Log): void {

@@ -162,6 +162,27 @@ const MAX_DATA_BYTES = 4 * 1024 * 1024;
 
 export type ReadFile = (path: string, maxBytes: number) => Promise<Uint8Array>;
 
+/** What a `plugin_data_file` holds. Throws with Go's words for a file that cannot be opened. */
+export const readDataFile = (path: string, readFile: ReadFile): Promise<Uint8Array> =>
+  readFile(path, MAX_DATA_BYTES).catch((error: unknown) => {
+    throw goFileError('open', path, error);
+  });
+
+/** The settings in it; undefined if there are none. Throws 'invalid' with the reason alone. */
+export function parseDataFile(
+  bytes: Uint8Array,
+  path: string,
+  bools: BoolRule,
+): Settings | undefined {
+  const text = new TextDecoder().decode(bytes);
+  if (text.trim() === '') return undefined;
+  try {
+    return Settings.of(parseConfigText(text, path), new Problems(path), bools);
+  } catch (error) {
+    throw new Fault('invalid', reasonOf(error), { cause: error });
+  }
+}
+
 /**
  * The plugin with the settings of its `plugin_data_file`, if it has one. Throws a Fault with the reason alone, which
  * the caller puts SPIRE's words before (`failed to load plugin data: `, `failed to read plugin configuration: `).
@@ -173,15 +194,6 @@ export async function withDataFile<Declaration extends PluginDeclaration>(
 ): Promise<Declaration> {
   const { dataFile } = section;
   if (dataFile === undefined) return section;
-  const bytes = await readFile(dataFile, MAX_DATA_BYTES).catch((error: unknown) => {
-    throw goFileError('open', dataFile, error);
-  });
-  const text = new TextDecoder().decode(bytes);
-  if (text.trim() === '') return section;
-  try {
-    const file = parseConfigText(text, dataFile);
-    return { ...section, data: Settings.of(file, new Problems(dataFile), bools) };
-  } catch (error) {
-    throw new Fault('invalid', reasonOf(error), { cause: error });
-  }
+  const data = parseDataFile(await readDataFile(dataFile, readFile), dataFile, bools);
+  return data === undefined ? section : { ...section, data };
 }

@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
 import { temporaryFolder } from '../../test/kit/datastore.ts';
+import { eventually } from '../../test/kit/programs.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { systemClock } from '../base/clock.ts';
 import type { PluginSection } from '../catalog/plugin-sections.ts';
@@ -37,8 +38,13 @@ async function load(t: TestContext, plugins: readonly PluginSection[]) {
     x509Authorities: () => [],
   };
   const log = recordingLog(lines);
-  const loaded = await loadServerPlugins({ plugins, nodeAttestorEnv, log }, opened);
-  return { ...loaded, lines, opened };
+  const listeners = new Set<() => void>();
+  const onSigusr1 = (listener: () => void) => {
+    listeners.add(listener);
+    return { [Symbol.dispose]: () => void listeners.delete(listener) };
+  };
+  const loaded = await loadServerPlugins({ plugins, nodeAttestorEnv, onSigusr1, log }, opened);
+  return { ...loaded, lines, opened, listeners };
 }
 
 test('join tokens need not be declared', async (t) => {
@@ -52,6 +58,24 @@ test('the settings may stand in a file of their own', async (t) => {
   await writeFile(dataFile, `keys_path = "${join(folder, 'keys.json')}"`);
   const { keyManager } = await load(t, [declared('KeyManager', 'disk', { dataFile })]);
   assert.deepEqual(await keyManager.getKeys(), []);
+});
+
+test('a signal makes it read them again, until it is closed', async (t) => {
+  const folder = await temporaryFolder(t);
+  const dataFile = join(folder, 'disk.conf');
+  await writeFile(dataFile, `keys_path = "${join(folder, 'one.json')}"`);
+  const plugin = declared('KeyManager', 'disk', { dataFile });
+  const { keyManager, lines, opened, listeners } = await load(t, [plugin]);
+  await keyManager.generateKey('a', 'ec-p256');
+  await writeFile(dataFile, `keys_path = "${join(folder, 'two.json')}"`);
+  for (const listener of listeners) listener();
+  await eventually(
+    async () => lines.some(({ message }) => message === 'Plugin reconfigured'),
+    'a new configuration',
+  );
+  assert.deepEqual(await keyManager.getKeys(), []);
+  await opened.disposeAsync();
+  assert.equal(listeners.size, 0);
 });
 
 test('that everything is closed is told', async (t) => {

@@ -1,8 +1,10 @@
 import { Fault } from '../base/fault.ts';
 import { goQuote } from '../base/go-quote.ts';
+import type { OnSignal } from '../base/signals.ts';
 import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
 import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
 import type { PluginSection } from '../catalog/plugin-sections.ts';
+import { createReconfigurer } from '../catalog/reconfigurer.ts';
 import type { Log } from '../ops/log.ts';
 import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
@@ -23,15 +25,18 @@ export type ServerPlugins = {
 export type LoadServerPluginsDeps = {
   readonly plugins: readonly PluginSection[];
   readonly nodeAttestorEnv: Omit<ServerNodeAttestorEnv, 'log'>;
+  /** The signal at which plugins whose settings are in files of their own read these again. */
+  readonly onSigusr1: OnSignal;
   readonly log: Log;
 };
 
 /** Loads what is configured, in the file's order of each kind; `opened` ends it. Throws with SPIRE's words. */
 export async function loadServerPlugins(
-  { plugins, nodeAttestorEnv, log: parent }: LoadServerPluginsDeps,
+  { plugins, nodeAttestorEnv, onSigusr1, log: parent }: LoadServerPluginsDeps,
   opened: AsyncDisposableStack,
 ): Promise<ServerPlugins> {
   const log = parent.child({ subsystem_name: 'catalog' });
+  const reconfigurer = createReconfigurer(parent);
   opened.defer(() => {
     log.info('Catalog closed');
   });
@@ -46,7 +51,7 @@ export async function loadServerPlugins(
     const loaded = new Map<string, Contract>();
     const sections = plugins.filter(({ type }) => type === kind);
     for (const section of sections) {
-      const plugin = await loadPlugin({ kind, builtIns, log, env }, section);
+      const plugin = await loadPlugin({ kind, builtIns, log, env, reconfigurer }, section);
       loaded.set(section.name, opened.use(plugin));
     }
     checkCount(kind, sections.length);
@@ -60,6 +65,11 @@ export async function loadServerPlugins(
   }));
   const [keyManager] = keyManagers.values();
   if (keyManager === undefined) throw new TypeError('the count of key managers was checked');
+  opened.use(
+    onSigusr1(() => {
+      reconfigurer.reconfigure();
+    }),
+  );
   const joinToken = joinTokenAttestor(nodeAttestorEnv);
   return { keyManager, nodeAttestors: new Map([[joinToken.name, joinToken], ...attestors]) };
 }

@@ -6,7 +6,7 @@ import { type AddressInfo, createServer } from 'node:net';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { VirtualClock } from '../../test/kit/clock.ts';
-import { fixedLevels } from '../../test/kit/fixed-levels.ts';
+import { fixedLevels, noSignal } from '../../test/kit/program-env.ts';
 import { eventually } from '../../test/kit/programs.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { TestServer } from '../../test/kit/server.ts';
@@ -184,6 +184,7 @@ test('a second start on the same directory leaves the first one as it is', async
     startServer(config, {
       log: silentLog,
       logLevels: fixedLevels(),
+      onSigusr1: noSignal,
       clock: systemClock,
       random: Math.random,
       signal: new AbortController().signal,

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { openDataDirectory } from '../base/data-directory.ts';
+import type { OnSignal } from '../base/signals.ts';
 import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { LevelControl } from '../ops/level-control.ts';
@@ -33,6 +34,8 @@ export type ServerEnv = {
   /** How loud that log is. */
   readonly logLevels: LevelControl;
   readonly clock: Clock;
+  /** SIGUSR1: plugins read their files again. */
+  readonly onSigusr1: OnSignal;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   /** Ends the start when it aborts; `startServer` then rejects with its reason. */
@@ -85,6 +88,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
         x509Authorities: () =>
           registry.bundles.get(trustDomain)?.x509Authorities.map(({ der }) => der) ?? [],
       },
+      onSigusr1: env.onSigusr1,
       log,
     },
     opened,

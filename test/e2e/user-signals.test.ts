@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile, rename, rm } from 'node:fs/promises';
+import { mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
+import { NodeAuthority } from '../kit/node-certificates.ts';
 import { accepts, eventually } from '../kit/programs.ts';
-import { startTrustDomain } from '../kit/trust-domain.ts';
+import { startTrustDomain, TrustDomainProcesses } from '../kit/trust-domain.ts';
 
 /** Where Node's debugger would listen. */
 const DEBUGGER = { host: '127.0.0.1', port: 9229 };
@@ -24,6 +25,35 @@ test('SIGUSR1 and SIGUSR2 stop nothing, and open no debugger', async (t) => {
     assert.doesNotMatch(program.output, /[Dd]ebugger/);
     assert.deepEqual(await program.stop(), { code: 0, signal: null });
   }
+});
+
+test('SIGUSR1 has a plugin read its file again', async () => {
+  await using domain = await TrustDomainProcesses.create();
+  const dataFile = domain.path('x509pop.conf');
+  const serverAttestors = `NodeAttestor "x509pop" { plugin_data_file = "${dataFile}" }`;
+  await NodeAuthority.create(domain.folder);
+  const goodBundle = `ca_bundle_path = "${domain.path('node-ca.pem')}"`;
+  await writeFile(dataFile, goodBundle);
+  await domain.configure({ serverAttestors });
+  await domain.startServer();
+  const { server } = domain;
+  server.child.kill('SIGUSR1');
+  await server.says(/msg="Reconfigure signal received" subsystem_name=reconfigurer/);
+  await server.says(
+    /msg="Plugin not reconfigured since the config is unchanged" .*hash=[0-9a-f]{32}/,
+  );
+
+  await writeFile(dataFile, `ca_bundle_path = "${domain.path('none.pem')}"`);
+  server.child.kill('SIGUSR1');
+  await server.says(
+    /msg="Failed to reconfigure plugin" error="rpc error: code = InvalidArgument .*none\.pem/,
+  );
+  await writeFile(dataFile, `${goodBundle}\nagent_path_template = "/x/{{ .Fingerprint }}"`);
+  server.child.kill('SIGUSR1');
+  await server.says(/msg="Plugin reconfigured" .*new_hash=[0-9a-f]{32} old_hash=[0-9a-f]{32}/);
+  await domain.runServer('healthcheck');
+  assert.deepEqual(await server.stop(), { code: 0, signal: null });
+  assert.match(server.output, /msg="Plugin unloaded" .*plugin_name=x509pop/);
 });
 
 test('SIGUSR2 opens the log files anew, as log rotation wants it', async (t) => {

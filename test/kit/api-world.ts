@@ -19,7 +19,7 @@ import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
 import { plainAgent } from './api-call.ts';
 import { authoritiesConfig } from './authorities.ts';
 import { VirtualClock } from './clock.ts';
-import { fixedLevels } from './fixed-levels.ts';
+import { fixedLevels } from './program-env.ts';
 
 /** What the API's handlers work on in a server: real parts, an SQLite database in memory, time at a standstill. */
 export class ApiWorld {

@@ -9,7 +9,7 @@ import { type Channel, type ClientTls, dial } from '../../src/rpc/dial.ts';
 import type { ServerConfig } from '../../src/server/config/server-config.ts';
 import { loadServerConfig } from '../../src/server/config.ts';
 import { type RunningServer, startServer } from '../../src/server/start.ts';
-import { fixedLevels } from './fixed-levels.ts';
+import { fixedLevels, noSignal } from './program-env.ts';
 
 export type TestServerOptions = {
   readonly trustDomain?: string;
@@ -85,6 +85,7 @@ export class TestServer {
     this.#running = await startServer(config, {
       log,
       logLevels: fixedLevels(),
+      onSigusr1: noSignal,
       clock,
       random: Math.random,
       signal,

@@ -32,6 +32,7 @@ export const run = makeCommand({
           startAgent(config, {
             log: opened.log,
             logLevels: createLevelControl(opened.log),
+            onSigusr1: (listener) => env.signals.on(['SIGUSR1'], listener),
             clock,
             random: Math.random,
             environment,

@@ -134,18 +134,6 @@ test('SIGUSR2 opens the log anew', async () => {
   assert.deepEqual(events, ['log reopened', 'stopped']);
 });
 
-test('SIGUSR1 says that nothing was reconfigured, and all goes on', async () => {
-  const { lines, events, send, service, start } = world();
-  const running = start(() => service());
-  setImmediate(() => {
-    send('SIGUSR1');
-    send('SIGTERM');
-  });
-  assert.equal(await running, 0);
-  assert.deepEqual(events, ['stopped']);
-  assert.ok(lines.some((line) => JSON.stringify(line).includes('nothing was reconfigured')));
-});
-
 test('a umask that lets others in is made strict, with a warning', async () => {
   const rows = [
     [0o000, ['umask 27'], 'Current umask 0000 is too permissive; setting umask 0027'],

@@ -18,7 +18,8 @@ export type ServiceParts = {
 
 /**
  * Starts a service and runs it until SIGINT or SIGTERM; the second of these ends the process at once. SIGUSR2 opens
- * the log file anew; SIGUSR1 says that it does nothing yet. Failures go to the log only (`reference/cli.md` §3.5). The result is the exit code.
+ * the log file anew; SIGUSR1 is the service's. Failures go to the log only (`reference/cli.md` §3.5). The result is
+ * the exit code.
  */
 export async function runService(
   { who, opened, start, onFailure }: ServiceParts,
@@ -32,11 +33,6 @@ export async function runService(
   });
   using _rotating = env.signals.on(['SIGUSR2'], () => {
     void opened.reopen();
-  });
-  using _reconfiguring = env.signals.on(['SIGUSR1'], () => {
-    log.warn(
-      'Plugins take a changed configuration at the next start only; nothing was reconfigured',
-    );
   });
   try {
     log.info('Starting Steeple', { version: STEEPLE_VERSION, spire_version: SPIRE_VERSION });

@@ -28,6 +28,7 @@ export const run = makeCommand({
           startServer(config, {
             log: opened.log,
             logLevels: createLevelControl(opened.log),
+            onSigusr1: (listener) => env.signals.on(['SIGUSR1'], listener),
             clock,
             random: Math.random,
             signal,

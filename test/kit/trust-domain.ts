@@ -9,6 +9,7 @@ import {
   freePort,
   type Outcome,
   Program,
+  type ProgramOptions,
   runProgram,
   spireAgent,
   spireServer,
@@ -27,9 +28,14 @@ export type TrustDomainOptions = {
   readonly serverKeyManager?: string;
   /** How often agents ask what is new: often, so that no test waits for it. */
   readonly syncInterval?: string;
+  /** Whether agents have an admin socket; false if absent. */
+  readonly adminSocket?: boolean;
 };
 
-export type AgentOptions = Pick<TrustDomainOptions, 'agent' | 'agentAttestor' | 'syncInterval'>;
+export type AgentOptions = Pick<
+  TrustDomainOptions,
+  'agent' | 'agentAttestor' | 'syncInterval' | 'adminSocket'
+>;
 
 /** A server and agents as processes, in a folder of their own. */
 export class TrustDomainProcesses implements AsyncDisposable {
@@ -68,6 +74,11 @@ export class TrustDomainProcesses implements AsyncDisposable {
     return `spiffe://${this.name}${path}`;
   }
 
+  /** Beside the folder: admin sockets may not be where the public one is. */
+  get adminFolder(): string {
+    return `${this.folder}-admin`;
+  }
+
   get serverSocket(): string {
     return this.path('server.sock');
   }
@@ -91,8 +102,8 @@ export class TrustDomainProcesses implements AsyncDisposable {
   }
 
   /** A program that ends with the trust domain at the latest. */
-  run(command: readonly string[]): Program {
-    const program = new Program(command);
+  run(command: readonly string[], options?: ProgramOptions): Program {
+    const program = new Program(command, options);
     this.#programs.push(program);
     return program;
   }
@@ -191,6 +202,7 @@ export class TrustDomainProcesses implements AsyncDisposable {
     for (const relay of this.#relays.values()) await (await relay)[Symbol.asyncDispose]();
     for (const program of this.#programs.toReversed()) await program.stop('SIGKILL');
     await rm(this.folder, { recursive: true, force: true });
+    await rm(this.adminFolder, { recursive: true, force: true });
   }
 }
 
@@ -208,6 +220,11 @@ export class AgentProcess {
 
   get socket(): string {
     return this.domain.path(`${this.name}.sock`);
+  }
+
+  /** Where it listens if it was configured to. */
+  get adminSocket(): string {
+    return `${this.domain.adminFolder}/${this.name}.sock`;
   }
 
   get dataDirectory(): string {
@@ -295,8 +312,9 @@ plugins {
 `;
 
 const agentConf = (
-  { domain: { name, folder, port }, dataDirectory, socket }: AgentProcess,
+  { domain: { name, folder, port }, dataDirectory, socket, adminSocket }: AgentProcess,
   {
+    adminSocket: hasAdminSocket = false,
     agent = '',
     agentAttestor = 'NodeAttestor "join_token" { plugin_data {} }',
     syncInterval = '1s',
@@ -311,6 +329,7 @@ agent {
   trust_domain = "${name}"
   log_level = "DEBUG"
   experimental { sync_interval = "${syncInterval}" }
+  ${hasAdminSocket ? `admin_socket_path = "${adminSocket}"` : ''}
   ${agent}
 }
 plugins {

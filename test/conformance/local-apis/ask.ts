@@ -25,6 +25,9 @@ import { Health } from '../../../src/wire/gen/grpc/health/v1/health_pb.ts';
 import { ServerReflection } from '../../../src/wire/gen/grpc/reflection/v1/reflection_pb.ts';
 import { ServerReflection as ServerReflectionAlpha } from '../../../src/wire/gen/grpc/reflection/v1alpha/reflection_pb.ts';
 import { SpiffeWorkloadAPI } from '../../../src/wire/gen/spiffe/workload/workload_pb.ts';
+import { Debug } from '../../../src/wire/gen/spire/api/agent/debug/v1/debug_pb.ts';
+import { DelegatedIdentity } from '../../../src/wire/gen/spire/api/agent/delegatedidentity/v1/delegatedidentity_pb.ts';
+import { Logger } from '../../../src/wire/gen/spire/api/agent/logger/v1/logger_pb.ts';
 
 export type Outcome = {
   /** A gRPC code's name, or `still open`. */
@@ -50,6 +53,9 @@ const QUIET_MILLISECONDS = 150;
 const services = [
   SpiffeWorkloadAPI,
   SecretDiscoveryService,
+  DelegatedIdentity,
+  Debug,
+  Logger,
   Health,
   ServerReflection,
   ServerReflectionAlpha,

@@ -44,24 +44,31 @@ export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
     parent: string,
     beside: readonly Certificate[],
   ): JsonValue {
+    if (name === 'certChain') return (value as string[]).map(markChain);
+    if (TIMES.has(name)) return '<time>';
     if (typeof value !== 'string')
       return name === 'claims' ? markClaims(value as Json) : mark(value, name, beside);
-    if (name === 'x509Svid' || name === 'bundle' || parent === 'federatedBundles') {
-      return chain(value).map(certificateMark).join('');
+    if (name === 'x509Svid' || name === 'bundle' || CERTIFICATE_MAPS.has(parent)) {
+      return markChain(value);
     }
     if (name === 'nonce') return `<nonce ${nonces.indexOf(value) + 1}>`;
     if (name === 'versionInfo') return `<version ${versions.indexOf(value) + 1}>`;
     if (name === 'inlineBytes') return markPem(value, beside);
     if (name === 'x509SvidKey') return keyMark(value, beside);
-    if (name === 'svid') return markToken(value);
+    if (name === 'svid' || name === 'token') return markToken(value);
+    if (name === 'subject') return value.replace(/SERIALNUMBER=\d+/, 'SERIALNUMBER=<serial>');
     if (parent === 'bundles') return markBundle(value);
     return value;
+  }
+
+  function markChain(base64: string): string {
+    return chain(base64).map(certificateMark).join('');
   }
 
   /** DER of authorities, or a JWK set. */
   function markBundle(base64: string): JsonValue {
     const text = bytesOf(base64).toString();
-    if (!text.startsWith('{')) return chain(base64).map(certificateMark).join('');
+    if (!text.startsWith('{')) return markChain(base64);
     const { keys } = JSON.parse(text) as { keys: Json[] };
     return {
       keys: keys.map((key) => ({
@@ -93,6 +100,11 @@ export function marked(answer: JsonValue, authorities: Authorities): JsonValue {
   }
 }
 
+/** Members of answers that tell a time. */
+const TIMES: ReadonlySet<string> = new Set(['expiresAt', 'issuedAt', 'lastSyncSuccess', 'uptime']);
+/** Members whose own members hold certificates, by trust domain. */
+const CERTIFICATE_MAPS: ReadonlySet<string> = new Set(['federatedBundles', 'caCertificates']);
+
 /** The different values of a member in the order in which they came. */
 export function numbered(answer: JsonValue, name: 'nonce' | 'version'): string[] {
   const key = name === 'version' ? 'versionInfo' : name;
@@ -108,6 +120,8 @@ export function numbered(answer: JsonValue, name: 'nonce' | 'version'): string[]
 function besideIn(value: Json): readonly Certificate[] {
   const { x509Svid, certificateChain } = value;
   if (typeof x509Svid === 'string') return chain(x509Svid);
+  const certChain = (x509Svid as Json | undefined)?.['certChain'];
+  if (Array.isArray(certChain)) return certChain.flatMap((one) => chain(one as string));
   const inline = (certificateChain as Json | undefined)?.['inlineBytes'];
   if (typeof inline !== 'string') return [];
   return readPem(bytesOf(inline)).flatMap(({ der }) => parseCertificates(der));

@@ -19,7 +19,12 @@ export type ClientTls = {
    * refuse. Nothing else checks the server: there are no names in SPIFFE's certificates that TLS could check.
    */
   readonly verify: (chain: readonly Uint8Array[]) => Promise<void> | void;
+  /** Agrees on keys in no way that a quantum computer could undo (`require_pq_kem`). */
+  readonly postQuantumOnly?: boolean | undefined;
 };
+
+/** The groups that SPIRE means by it; they exist in TLS 1.3 only. */
+const POST_QUANTUM_GROUPS = 'X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024';
 
 /** A server that does not finish its handshake in this time is given up. */
 const HANDSHAKE_MILLISECONDS = 20_000;
@@ -81,7 +86,8 @@ async function secure(socket: Socket, host: string, tls: ClientTls): Promise<TLS
   const tlsSocket = tlsConnect({
     socket,
     secureContext: createSecureContext({
-      minVersion: 'TLSv1.2',
+      minVersion: tls.postQuantumOnly === true ? 'TLSv1.3' : 'TLSv1.2',
+      ...(tls.postQuantumOnly === true && { ecdhCurve: POST_QUANTUM_GROUPS }),
       // `verify` decides; without this all public roots would be parsed, on the event loop.
       ca: [],
       ...(identity && {
@@ -96,7 +102,7 @@ async function secure(socket: Socket, host: string, tls: ClientTls): Promise<TLS
   });
   try {
     await handshake(tlsSocket);
-    await tls.verify(chainOf(tlsSocket));
+    await tls.verify(presentedChain(tlsSocket));
     return tlsSocket;
   } catch (error) {
     tlsSocket.destroy();
@@ -125,7 +131,7 @@ function handshake(socket: TLSSocket): Promise<void> {
 }
 
 /** The certificates that the peer sent, leaf first. */
-function chainOf(socket: TLSSocket): Uint8Array[] {
+export function presentedChain(socket: TLSSocket): Uint8Array[] {
   const chain: Uint8Array[] = [];
   let certificate = socket.getPeerX509Certificate();
   while (certificate !== undefined && chain.length < MAX_CHAIN_LENGTH) {

@@ -25,7 +25,7 @@ export async function fetchX509Svid(endpoint: string, signal: AbortSignal): Prom
     for await (const { svids } of channel.client(SpiffeWorkloadAPI).fetchX509SVID({}, options)) {
       const [svid] = svids;
       if (svid === undefined) throw new Fault('internal', 'no SVIDs in response');
-      return readSvid(svid);
+      return readX509Svid(svid);
     }
     throw new Fault('unavailable', 'the stream ended without a response');
   } finally {
@@ -33,7 +33,8 @@ export async function fetchX509Svid(endpoint: string, signal: AbortSignal): Prom
   }
 }
 
-function readSvid({ spiffeId, x509Svid, x509SvidKey }: X509SVID): X509Svid {
+/** Throws if it is malformed. */
+export function readX509Svid({ spiffeId, x509Svid, x509SvidKey }: X509SVID): X509Svid {
   const chain = parseCertificates(x509Svid);
   if (chain.length === 0) throw new Fault('internal', 'response has an SVID without certificate');
   return { id: SpiffeId.parse(spiffeId), chain, privateKey: x509SvidKey };

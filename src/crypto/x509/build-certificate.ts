@@ -16,8 +16,11 @@ import {
   authorityKeyIdentifier,
   type BasicConstraints,
   basicConstraints,
+  type Extension,
   extendedKeyUsage,
   extension,
+  extensionAsRead,
+  extensionOids,
   extensionsField,
   type KeyUsage,
   keyUsage,
@@ -47,6 +50,8 @@ export type CertificateTemplate = {
   readonly authorityKeyId?: Uint8Array | undefined;
   readonly dnsNames: readonly string[];
   readonly uris: readonly string[];
+  /** Written last, as they are; one of a kind that the template gives too takes its place. */
+  readonly extraExtensions?: readonly Extension[] | undefined;
 };
 
 /**
@@ -81,25 +86,48 @@ export function tbsCertificate(template: CertificateTemplate, algorithm: Der): D
     sequence(time(template.notBefore), time(template.notAfter)),
     template.subject,
     template.publicKey,
-    extensionsField(extensionsOf(template).filter((part) => part instanceof Uint8Array)),
+    extensionsField(extensionsOf(template)),
   );
 }
 
 const VERSION_3 = explicit(0, integer(2));
 
+function extensionsOf(template: CertificateTemplate): readonly Der[] {
+  const { extraExtensions = [] } = template;
+  const replaced = new Set(extraExtensions.map(({ oid }) => oid));
+  const own = ownExtensions(template).flatMap(([kind, der]) =>
+    der instanceof Uint8Array && !replaced.has(extensionOids[kind]) ? [der] : [],
+  );
+  return [...own, ...extraExtensions.map(extensionAsRead)];
+}
+
 /** In SPIRE's order. SubjectAltName is critical only beside an empty subject (RFC 5280 §4.2.1.6). */
-function extensionsOf(template: CertificateTemplate): readonly DerPart[] {
+function ownExtensions(
+  template: CertificateTemplate,
+): readonly (readonly [kind: keyof typeof extensionOids, der: DerPart])[] {
   const { subjectKeyId, authorityKeyId } = template;
   const purposes = template.extendedKeyUsage ?? [];
   const isNamed = template.dnsNames.length + template.uris.length > 0;
   const hasSubject = template.subject.length > EMPTY_NAME_LENGTH;
   return [
-    template.keyUsage.length > 0 && keyUsageExtension(template.keyUsage),
-    purposes.length > 0 && extendedKeyUsageExtension(purposes),
-    template.basicConstraints && basicConstraintsExtension(template.basicConstraints),
-    subjectKeyId && extension('subjectKeyId', false, subjectKeyIdentifier(subjectKeyId)),
-    authorityKeyId && extension('authorityKeyId', false, authorityKeyIdentifier(authorityKeyId)),
-    isNamed && extension('subjectAltName', !hasSubject, alternativeNames(template)),
+    ['keyUsage', template.keyUsage.length > 0 && keyUsageExtension(template.keyUsage)],
+    ['extendedKeyUsage', purposes.length > 0 && extendedKeyUsageExtension(purposes)],
+    [
+      'basicConstraints',
+      template.basicConstraints && basicConstraintsExtension(template.basicConstraints),
+    ],
+    [
+      'subjectKeyId',
+      subjectKeyId && extension('subjectKeyId', false, subjectKeyIdentifier(subjectKeyId)),
+    ],
+    [
+      'authorityKeyId',
+      authorityKeyId && extension('authorityKeyId', false, authorityKeyIdentifier(authorityKeyId)),
+    ],
+    [
+      'subjectAltName',
+      isNamed && extension('subjectAltName', !hasSubject, alternativeNames(template)),
+    ],
   ];
 }
 

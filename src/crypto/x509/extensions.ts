@@ -81,6 +81,10 @@ const readExtension = (r: DerReader): Extension => ({
 export const extension = (kind: keyof typeof extensionOids, critical: boolean, value: Der): Der =>
   sequence(extensionTypes[kind], critical && boolean(true), octetString(value));
 
+/** One that was read, as it was. */
+export const extensionAsRead = ({ oid: type, critical, value }: Extension): Der =>
+  sequence(oid(type), critical && boolean(true), octetString(value));
+
 const extensionTypes = Object.fromEntries(
   Object.entries(extensionOids).map(([kind, text]) => [kind, oid(text)]),
 ) as Record<keyof typeof extensionOids, Der>;

@@ -106,6 +106,14 @@ test('what is not said has its default', async () => {
     jwtSvidCacheHitTimeoutSeconds: 30,
     allowUnauthenticatedVerifiers: false,
     allowedForeignJwtClaims: [],
+    rateLimits: {
+      fetch_x509_svid: 0,
+      fetch_jwt_svid: 0,
+      fetch_x509_bundles: 0,
+      fetch_jwt_bundles: 0,
+      stream_secrets: 0,
+      fetch_secrets: 0,
+    },
     featureFlags: [],
     unsupported: [],
   });
@@ -516,15 +524,6 @@ const unsupported: readonly (readonly [string, string])[] = [
     agent('experimental { require_pq_kem = true }'),
     'experimental.require_pq_kem is not supported yet',
   ],
-  [
-    agent('experimental { ratelimit { fetch_x509_svid = 5 } }'),
-    'experimental.ratelimit.fetch_x509_svid is not supported yet',
-  ],
-  [agent('sds { default_svid_name = "x" }'), 'sds.default_svid_name is not supported yet'],
-  [
-    agent('authorized_delegates = ["spiffe://example.org/x"]'),
-    'authorized_delegates is not supported yet',
-  ],
   [agent('', 'telemetry { Prometheus {} }'), 'telemetry.Prometheus is not supported yet'],
   [agent().replace('"unix"', '"k8s"'), 'WorkloadAttestor "k8s" is not supported yet'],
   [agent().replace('"join_token"', '"aws_iid"'), 'NodeAttestor "aws_iid" is not supported yet'],
@@ -538,6 +537,15 @@ for (const [content, line] of unsupported) {
     assert.deepEqual(unsupportedAgentSettings(await load(content)), [line]);
   });
 }
+
+test('limits are numbers by method', async () => {
+  const { rateLimits } = await load(
+    agent('experimental { ratelimit { fetch_x509_svid = 5 fetch_secrets = "7" } }'),
+  );
+  assert.equal(rateLimits.fetch_x509_svid, 5);
+  assert.equal(rateLimits.fetch_secrets, 7);
+  assert.equal(rateLimits.stream_secrets, 0);
+});
 
 test('what changes nothing is no reason not to run', async () => {
   const config = await load(

@@ -15,6 +15,7 @@ import { type AgentCore, type AgentCoreOptions, startCore } from './core.ts';
 import { agentHealth } from './endpoint/agent-health.ts';
 import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
 import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
+import { createRateLimits } from './endpoint/rate-limits.ts';
 import { type AttestWorkload, createWorkloadAttestation } from './endpoint/workload-attestation.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
 import { newNonce } from './sds/new-nonce.ts';
@@ -147,6 +148,7 @@ function publicEndpoint(
   const log = agentLog.child({ subsystem_name: 'endpoints' });
   const calls: CallDeps = {
     attest,
+    rateLimits: createRateLimits(config.rateLimits, { clock, metrics: noMetrics, log }),
     ownPid: process.pid,
     log,
   };

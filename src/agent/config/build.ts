@@ -21,6 +21,7 @@ import {
 } from './agent-config.ts';
 import { checkBroker } from './broker.ts';
 import type { MergedAgent } from './merge.ts';
+import type { RateLimitSettings } from './rate-limits.ts';
 import type { AgentReading } from './reading.ts';
 import { findUnsupported } from './unsupported.ts';
 
@@ -123,6 +124,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     jwtSvidCacheHitTimeoutSeconds,
     allowUnauthenticatedVerifiers: merged.allowUnauthenticatedVerifiers,
     allowedForeignJwtClaims: agent.allowedForeignJwtClaims,
+    rateLimits: rateLimits(agent.experimental.rateLimits),
     plugins,
     telemetry: reading.telemetry,
     healthChecks: reading.healthChecks,
@@ -247,6 +249,11 @@ function checkRateLimits({ reading, problems }: FinishDeps): void {
     if (limit < 0) problems.add(`experimental.ratelimit.${key} must not be negative`, position);
   }
 }
+
+const rateLimits = (
+  settings: FinishDeps['reading']['agent']['experimental']['rateLimits'],
+): RateLimitSettings =>
+  Object.fromEntries(settings.map(({ key, limit }) => [key, limit])) as RateLimitSettings;
 
 function bundleSource({ reading, merged, env }: FinishDeps): ConfiguredBundleSource {
   const { agent } = reading;

@@ -1,5 +1,6 @@
 import type { Settings } from '../../base/settings.ts';
 import type { KeyAudit } from '../../base/unknown-keys.ts';
+import { rateLimitKeys } from './rate-limits.ts';
 
 /** The texts, numbers and lists of the `agent` section, before anything is made of them. */
 export type RawAgent = ReturnType<typeof readAgent>;
@@ -58,16 +59,6 @@ function readSds(section: Settings | undefined, audit: KeyAudit) {
   };
 }
 
-/** In the order in which they are checked. */
-const RATE_LIMITS = [
-  'fetch_x509_svid',
-  'fetch_jwt_svid',
-  'fetch_x509_bundles',
-  'fetch_jwt_bundles',
-  'stream_secrets',
-  'fetch_secrets',
-] as const;
-
 function readExperimental(agent: Settings, audit: KeyAudit) {
   const section = agent.section('experimental');
   audit.tolerate('experimental', section);
@@ -82,7 +73,7 @@ function readExperimental(agent: Settings, audit: KeyAudit) {
     featureFlags: section?.strings('feature_flags') ?? [],
     jwtSvidCacheHitTimeout: text('jwt_svid_cache_hit_timeout'),
     namedPipeName: text('named_pipe_name'),
-    rateLimits: RATE_LIMITS.map((key) => ({
+    rateLimits: rateLimitKeys.map((key) => ({
       key,
       limit: rateLimits?.int(key) ?? 0,
       position: rateLimits?.positionOf(key),

@@ -29,10 +29,6 @@ export function findUnsupported(
     },
     { name: 'experimental.broker', used: experimental.broker !== undefined },
     { name: 'experimental.require_pq_kem', used: experimental.requirePqKem },
-    ...experimental.rateLimits.map(({ key, limit }) => ({
-      name: `experimental.ratelimit.${key}`,
-      used: limit > 0,
-    })),
   ];
   return [
     ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),

@@ -2,6 +2,7 @@ import { Fault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Interceptor, RpcCall } from '../../rpc/serve.ts';
 import type { Peer } from '../endpoint/peer.ts';
+import type { RateLimits } from '../endpoint/rate-limits.ts';
 import { Turns } from '../endpoint/turns.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
 
@@ -13,13 +14,15 @@ export type WorkloadCall = {
   readonly isOwn: boolean;
   /**
    * The caller's selectors, found out for this call, while it was verifiably the process that connected. Throws
-   * 'unavailable' if that fails.
+   * 'unavailable' if that fails, or if these selectors have asked too often.
    */
   attest(): Promise<ReadonlySet<string>>;
 };
 
 export type CallDeps = {
   readonly attest: AttestWorkload;
+  /** Counts calls once it is known who makes them; the agent's own go free. */
+  readonly rateLimits?: RateLimits;
   readonly ownPid: number;
   readonly log: Log;
 };
@@ -64,7 +67,11 @@ export function workloadCall(deps: CallDeps, call: CallOf): WorkloadCall {
     get signal() {
       return call.signal;
     },
-    attest: () => attest(deps, call, log),
+    async attest() {
+      const selectors = await attest(deps, call, log);
+      if (peer.pid !== deps.ownPid) deps.rateLimits?.take(method, selectors);
+      return selectors;
+    },
   };
 }
 

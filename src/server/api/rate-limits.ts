@@ -1,10 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
+import { keyedBuckets } from '../../base/keyed-buckets.ts';
 import { methodPath } from '../../rpc/service.ts';
 import { Agent } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { Bundle } from '../../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { SVID } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
-import { TokenBucket } from './token-bucket.ts';
 
 export type RateLimitSwitches = { readonly attestation: boolean; readonly signing: boolean };
 
@@ -58,11 +58,6 @@ export const rateLimitedMethods: ReadonlySet<string> = new Set(
   limits.flatMap(({ methods }) => methods),
 );
 
-/** An address that did not call for two of these is forgotten. */
-const GENERATION_MILLISECONDS = 60_000;
-/** Addresses kept in a generation; beyond it the next begins at once. Bounds our memory, at about 100 bytes each. */
-const MAX_ADDRESSES = 32_768;
-
 export function createRateLimits(
   switches: RateLimitSwitches,
   clock: Pick<Clock, 'now' | 'sleep'>,
@@ -86,7 +81,7 @@ export function createRateLimits(
 }
 
 function createLimiter(burst: number, clock: Pick<Clock, 'now' | 'sleep'>) {
-  const bucketOf = bucketsByAddress(burst, clock);
+  const bucketOf = keyedBuckets(burst, clock);
   return async ({ address, deadline, signal }: RateLimitedCall, count: number): Promise<void> => {
     if (count > burst) {
       throw new Fault('exhausted', `rate (${count}) exceeds burst size (${burst})`);
@@ -101,23 +96,5 @@ function createLimiter(burst: number, clock: Pick<Clock, 'now' | 'sleep'>) {
       bucket.giveBack(count);
       throw error;
     });
-  };
-}
-
-function bucketsByAddress(burst: number, clock: Pick<Clock, 'now'>) {
-  let current = new Map<string, TokenBucket>();
-  let previous = new Map<string, TokenBucket>();
-  let since = clock.now();
-  return (address: string): TokenBucket => {
-    const now = clock.now();
-    if (now - since >= GENERATION_MILLISECONDS || current.size >= MAX_ADDRESSES) {
-      previous = current;
-      current = new Map();
-      since = now;
-    }
-    const bucket =
-      current.get(address) ?? previous.get(address) ?? new TokenBucket(burst, burst, now);
-    current.set(address, bucket);
-    return bucket;
   };
 }

@@ -3,7 +3,7 @@ import { rfc3339Text } from './go-time.ts';
 
 /** What to remark if an SVID lives shorter from now on than the flag asked for; nothing if it does not. */
 export function cappedText(
-  what: 'X509-SVID' | 'JWT-SVID',
+  what: 'X509-SVID' | 'JWT-SVID' | 'WIT-SVID',
   expiresAt: bigint,
   ttlNanoseconds: bigint,
   clock: Pick<Clock, 'now'>,

@@ -82,8 +82,10 @@ const withParents = (name: string): string[] =>
 
 /** The list of what there is at the top (`reference/cli.md` §1.3). */
 export function programHelp({ name, commands }: Program): string {
-  const tops = [...new Set(Object.keys(commands).map((command) => command.split(' ')[0] ?? ''))];
-  const rows = tops.map((top) => [top, commands[top]?.synopsis ?? ''] as const);
+  const tops = new Set(Object.keys(commands).map((command) => command.split(' ')[0] ?? ''));
+  const rows = [...tops]
+    .sort(compareBytewise)
+    .map((top) => [top, commands[top]?.synopsis ?? ''] as const);
   return `Usage: ${name} [--version] [--help] <command> [<args>]\n\nAvailable commands are:\n${list(rows)}\n`;
 }
 

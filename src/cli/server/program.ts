@@ -6,8 +6,10 @@ import type { CommandTable, Program } from '../kit/program.ts';
 export const serverProgram = (variables: Env['variables']): Program => ({
   name: 'spire-server',
   version: SPIRE_VERSION,
-  commands,
-  missing: featureFlags(variables).includes('wit-svid') ? [...missing, 'wit mint'] : missing,
+  commands: featureFlags(variables).includes('wit-svid')
+    ? { ...commands, ...witCommands }
+    : commands,
+  missing,
 });
 
 const featureFlags = (variables: Env['variables']): readonly string[] =>
@@ -90,6 +92,46 @@ const commands: CommandTable = {
     synopsis: 'Mints a JWT-SVID',
     load: async () => (await import('./jwt/mint.ts')).jwtMint,
   },
+  'localauthority jwt activate': {
+    synopsis: 'Makes the prepared JWT authority sign from now on',
+    load: async () => (await import('./localauthority/jwt/activate.ts')).jwtActivate,
+  },
+  'localauthority jwt prepare': {
+    synopsis: 'Prepares a new JWT authority and puts it into the bundle',
+    load: async () => (await import('./localauthority/jwt/prepare.ts')).jwtPrepare,
+  },
+  'localauthority jwt revoke': {
+    synopsis: 'Removes a tainted JWT authority from the bundle',
+    load: async () => (await import('./localauthority/jwt/revoke.ts')).jwtRevoke,
+  },
+  'localauthority jwt show': {
+    synopsis: 'Shows the JWT authorities of this server',
+    load: async () => (await import('./localauthority/jwt/show.ts')).jwtShow,
+  },
+  'localauthority jwt taint': {
+    synopsis: 'Marks the old JWT authority as tainted: what it signed is replaced',
+    load: async () => (await import('./localauthority/jwt/taint.ts')).jwtTaint,
+  },
+  'localauthority x509 activate': {
+    synopsis: 'Makes the prepared X.509 authority sign from now on',
+    load: async () => (await import('./localauthority/x509/activate.ts')).x509Activate,
+  },
+  'localauthority x509 prepare': {
+    synopsis: 'Prepares a new X.509 authority and puts it into the bundle',
+    load: async () => (await import('./localauthority/x509/prepare.ts')).x509Prepare,
+  },
+  'localauthority x509 revoke': {
+    synopsis: 'Removes a tainted X.509 authority from the bundle',
+    load: async () => (await import('./localauthority/x509/revoke.ts')).x509Revoke,
+  },
+  'localauthority x509 show': {
+    synopsis: 'Shows the X.509 authorities of this server',
+    load: async () => (await import('./localauthority/x509/show.ts')).x509Show,
+  },
+  'localauthority x509 taint': {
+    synopsis: 'Marks the old X.509 authority as tainted: what it signed is replaced',
+    load: async () => (await import('./localauthority/x509/taint.ts')).x509Taint,
+  },
   'logger get': {
     synopsis: 'Shows how much the server logs',
     load: async () => (await import('./logger/get.ts')).loggerGet,
@@ -110,6 +152,14 @@ const commands: CommandTable = {
     synopsis: 'Makes a join token for an agent',
     load: async () => (await import('./token/generate.ts')).tokenGenerate,
   },
+  'upstreamauthority revoke': {
+    synopsis: 'Removes a tainted X.509 upstream authority from the bundle',
+    load: async () => (await import('./upstreamauthority/revoke.ts')).upstreamAuthorityRevoke,
+  },
+  'upstreamauthority taint': {
+    synopsis: 'Marks an X.509 upstream authority as tainted: what chains to it is replaced',
+    load: async () => (await import('./upstreamauthority/taint.ts')).upstreamAuthorityTaint,
+  },
   validate: {
     synopsis: 'Checks a configuration file',
     load: async () => (await import('./validate.ts')).validate,
@@ -120,6 +170,13 @@ const commands: CommandTable = {
   },
 };
 
+const witCommands: CommandTable = {
+  'wit mint': {
+    synopsis: 'Mints a WIT-SVID',
+    load: async () => (await import('./wit/mint.ts')).witMint,
+  },
+};
+
 const missing: readonly string[] = [
   'federation create',
   'federation delete',
@@ -127,16 +184,4 @@ const missing: readonly string[] = [
   'federation refresh',
   'federation show',
   'federation update',
-  'localauthority jwt activate',
-  'localauthority jwt prepare',
-  'localauthority jwt revoke',
-  'localauthority jwt show',
-  'localauthority jwt taint',
-  'localauthority x509 activate',
-  'localauthority x509 prepare',
-  'localauthority x509 revoke',
-  'localauthority x509 show',
-  'localauthority x509 taint',
-  'upstreamauthority revoke',
-  'upstreamauthority taint',
 ];

@@ -4,7 +4,4 @@
  */
 export const laterSteps: Readonly<Record<string, string>> = {
   'federation-': 'federation of trust domains comes with its issue',
-  'localauthority-': 'preparing, tainting and revoking authorities by hand comes with its issue',
-  'upstreamauthority-': 'upstream authorities come with their issue',
-  'bundle-show-tainted-json': 'shows what the localauthority steps before it have tainted',
 };

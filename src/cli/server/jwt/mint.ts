@@ -1,5 +1,4 @@
-import type { Clock } from '../../../base/clock.ts';
-import { Fault, reasonOf } from '../../../base/fault.ts';
+import { Fault } from '../../../base/fault.ts';
 import { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import {
   MintJWTSVIDResponseSchema,
@@ -9,10 +8,9 @@ import { spiffeIdToProto } from '../../../wire/spiffe-id.ts';
 import { fileModes, writeOutput } from '../../kit/files.ts';
 import { flag } from '../../kit/flag.ts';
 import { secondsInt32 } from '../../kit/int32.ts';
-import { cappedText } from '../../kit/lifetime.ts';
 import { prefixed } from '../../kit/prefixed.ts';
 import { serverCommand } from '../../kit/server-command.ts';
-import { tokenExpiry } from './token-expiry.ts';
+import { lifetimeRemark } from '../../kit/token-lifetime.ts';
 
 export const jwtMint = serverCommand({
   name: 'jwt mint',
@@ -34,7 +32,7 @@ export const jwtMint = serverCommand({
       .catch(prefixed('unable to mint SVID'));
     const token = answer.svid?.token ?? '';
     if (token === '') throw new Fault('unknown', 'server response missing token');
-    const remark = lifetimeRemark(token, ttl, clock);
+    const remark = lifetimeRemark('JWT-SVID', token, ttl, clock);
     if (remark !== undefined) out.remark(remark);
     if (write === '') {
       out.print(MintJWTSVIDResponseSchema, answer, () => `${token}\n`);
@@ -44,11 +42,3 @@ export const jwtMint = serverCommand({
     out.write(`JWT-SVID written to ${write}\n`);
   },
 });
-
-function lifetimeRemark(token: string, ttl: bigint, clock: Clock): string | undefined {
-  try {
-    return cappedText('JWT-SVID', tokenExpiry(token), ttl, clock);
-  } catch (error) {
-    return `Unable to determine JWT-SVID lifetime: ${reasonOf(error)}\n`;
-  }
-}

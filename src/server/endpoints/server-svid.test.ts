@@ -125,6 +125,19 @@ test('it is renewed at the next look after its root was tainted, once', async (t
   assert.equal(svid.current(), second);
 });
 
+test('it is renewed too where its root was tainted and revoked between two looks', async (t) => {
+  const { world, authorities, svid, pass } = await start(t);
+  const old = authorities.manager.x509.active?.authorityId ?? '';
+  await authorities.manager.x509.inTurn(async (steps) => {
+    await steps.prepareNext();
+    await steps.activateNext();
+  });
+  await authorities.keeper.taintX509(old);
+  await authorities.keeper.revokeX509(old);
+  await pass(5);
+  await verifyX509Svid(svid.current().chain, () => world.bundle(), unixSeconds(world.clock));
+});
+
 test('where it cannot be renewed after a taint it is tried again', async (t) => {
   const { authorities, svid, pass, breakIssuer } = await start(t);
   const first = svid.current();

@@ -54,7 +54,7 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   const rotateIfDue = async () => {
     try {
       const bundle = deps.bundle();
-      if (bundle !== looked && (await isTainted(held, bundle, unixSeconds(clock)))) {
+      if (bundle !== looked && !(await isSound(held, bundle, unixSeconds(clock)))) {
         log.info(
           'Server SVID signed using a tainted authority, forcing rotation of the Server SVID',
         );
@@ -85,14 +85,14 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   };
 }
 
-function isTainted(
+/** Whether a root that is not tainted verifies it. One that was tainted may be revoked, and gone, at the next look. */
+function isSound(
   { chain }: ServerSvid,
   bundle: Bundle | undefined,
   atUnixSeconds: number,
 ): Promise<boolean> {
-  const tainted = bundle?.x509Authorities.filter((authority) => authority.tainted) ?? [];
-  if (tainted.length === 0) return Promise.resolve(false);
-  const roots = x509AuthorityCertificates({ x509Authorities: tainted });
+  const x509Authorities = bundle?.x509Authorities.filter(({ tainted }) => !tainted) ?? [];
+  const roots = x509AuthorityCertificates({ x509Authorities });
   return isSignedByAny(roots, Buffer.concat([...chain]), atUnixSeconds);
 }
 

@@ -51,6 +51,7 @@ export function startHealthChecks({
 }: HealthChecksOptions): HealthChecks {
   const log = parent.child({ subsystem_name: 'health' });
   const stop = new AbortController();
+  log.debug('Initializing health checkers');
   const watched = checks
     .toSorted((a, b) => (a.name < b.name ? -1 : 1))
     .map((check) => ({ check, state: UNKNOWN, trouble: createTrouble(check.name, clock, log) }));
@@ -76,6 +77,7 @@ export function startHealthChecks({
     live: () => report('live'),
     ready: () => report('ready'),
     async [Symbol.asyncDispose]() {
+      log.debug('Finishing health checker');
       stop.abort();
       await loop;
     },

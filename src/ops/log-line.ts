@@ -1,7 +1,7 @@
 import { goQuote } from '../base/go-quote.ts';
 import { goTimeText } from '../base/go-time.ts';
 import { rfc3339 } from '../base/rfc3339.ts';
-import type { LogFields, LogLevel, LogValue } from './log.ts';
+import type { LogFields, LogJson, LogLevel, LogValue } from './log.ts';
 
 /** One line before it is written. */
 export type LogRecord = {
@@ -58,7 +58,7 @@ function jsonLine({ milliseconds, level, message, fields }: LogRecord): string {
 function jsonOf(value: Exclude<LogValue, undefined>): string {
   if (value instanceof Date) return jsonText(rfc3339(value.getTime(), { fraction: true }));
   if (value instanceof Error) return jsonText(value.message);
-  if (typeof value === 'object') return String(value.json);
+  if (typeof value === 'object') return jsonText(value.json);
   if (typeof value === 'string') return jsonText(value);
   return typeof value === 'number' && !Number.isFinite(value)
     ? jsonText(String(value))
@@ -66,8 +66,10 @@ function jsonOf(value: Exclude<LogValue, undefined>): string {
 }
 
 /** As Go's encoder: what HTML could misread is escaped. */
-const jsonText = (text: string): string =>
-  JSON.stringify(text.toWellFormed()).replace(
+const jsonText = (value: LogJson): string =>
+  JSON.stringify(value, (_, inner: unknown) =>
+    typeof inner === 'string' ? inner.toWellFormed() : inner,
+  ).replace(
     /[<>&\u2028\u2029]/g,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );

@@ -1,7 +1,13 @@
 /** A field's value. Dates print in local time, errors as their text; undefined fields are left out. */
-export type LogValue = string | number | bigint | boolean | Date | Error | LogCode | undefined;
-/** A named number, such as a status code: Go's loggers print its name in text, and the number in JSON. */
-export type LogCode = { readonly text: string; readonly json: number };
+export type LogValue = string | number | bigint | boolean | Date | Error | LogForms | undefined;
+/** What Go's loggers print in two forms: a status code as a name or a number, a list as words or a list. */
+export type LogForms = { readonly text: string; readonly json: LogJson };
+export type LogJson =
+  | string
+  | number
+  | null
+  | readonly LogJson[]
+  | { readonly [name: string]: LogJson };
 export type LogFields = Readonly<Record<string, LogValue>>;
 
 /** From quietest to loudest (`reference/server.md` §2). */

@@ -65,6 +65,9 @@ export async function loadServerPlugins(
   }));
   const [keyManager] = keyManagers.values();
   if (keyManager === undefined) throw new TypeError('the count of key managers was checked');
+  opened.defer(() => {
+    log.debug('Closing catalog');
+  });
   opened.use(
     onSigusr1(() => {
       reconfigurer.reconfigure();

@@ -48,7 +48,7 @@ test('SIGUSR1 has a plugin read its file again', async () => {
   await server.says(
     /msg="Failed to reconfigure plugin" error="rpc error: code = InvalidArgument .*none\.pem/,
   );
-  await writeFile(dataFile, `${goodBundle}\nagent_path_template = "/x/{{ .Fingerprint }}"`);
+  await writeFile(dataFile, `${goodBundle} # another text`);
   server.child.kill('SIGUSR1');
   await server.says(/msg="Plugin reconfigured" .*new_hash=[0-9a-f]{32} old_hash=[0-9a-f]{32}/);
   await domain.runServer('healthcheck');

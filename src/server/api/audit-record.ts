@@ -1,5 +1,5 @@
 import type { Fault, FaultKind } from '../../base/fault.ts';
-import type { Log, LogCode, LogFields } from '../../ops/log.ts';
+import type { Log, LogFields, LogForms } from '../../ops/log.ts';
 import { codes } from '../../rpc/status.ts';
 
 /** What the audit log says of one call (`reference/server.md` §5.7). */
@@ -51,7 +51,7 @@ const outcome = (refusal: Fault | undefined): LogFields =>
         status_message: refusal.message,
       };
 
-function statusCode(kind: FaultKind): LogCode {
+function statusCode(kind: FaultKind): LogForms {
   const { name, code } = codes[kind];
   return { text: name, json: code };
 }

@@ -62,9 +62,14 @@ export async function startEndpoints<Context>(
     }),
     unix: createRpcServer<Peer, Context>({ services: services.local, intercept, log }),
   };
+  const where = { tcp: '', unix: options.socketPath };
   opened.defer(async () => {
-    await Promise.all([shutDown('tcp', servers.tcp, log), shutDown('unix', servers.unix, log)]);
+    await Promise.all([
+      shutDown(servers.tcp, log.child({ network: 'tcp', address: where.tcp })),
+      shutDown(servers.unix, log.child({ network: 'unix', address: where.unix })),
+    ]);
   });
+  log.debug('Initializing API endpoints');
   const tcp = opened.use(
     await listenTcp({
       host: options.bindAddress,
@@ -78,6 +83,7 @@ export async function startEndpoints<Context>(
       log,
     }),
   );
+  where.tcp = hostPort(tcp.address.address, tcp.address.port);
   opened.use(
     await listenLocal({
       path: options.socketPath,
@@ -89,9 +95,8 @@ export async function startEndpoints<Context>(
       log,
     }),
   );
-  const { address, port } = tcp.address;
-  log.info('Starting Server APIs', { network: 'tcp', address: hostPort(address, port) });
-  log.info('Starting Server APIs', { network: 'unix', address: options.socketPath });
+  log.info('Starting Server APIs', { network: 'tcp', address: where.tcp });
+  log.info('Starting Server APIs', { network: 'unix', address: where.unix });
   const running = opened.move();
   return {
     tcpAddress: tcp.address,
@@ -100,13 +105,12 @@ export async function startEndpoints<Context>(
   };
 }
 
-async function shutDown(network: string, server: RpcServer<Peer>, log: Log): Promise<void> {
-  log.info('Stopping Server APIs', { network });
-  log.info('Attempting graceful stop', { network });
+async function shutDown(server: RpcServer<Peer>, log: Log): Promise<void> {
+  log.info('Stopping Server APIs');
+  log.info('Attempting graceful stop');
   const graceful = await server.shutDown(GRACE_MILLISECONDS);
   log.info(
     graceful ? 'Graceful stop successful' : 'Graceful stop unsuccessful, forced stop after 10s',
-    { network },
   );
-  log.info('Server APIs have stopped', { network });
+  log.info('Server APIs have stopped');
 }

@@ -76,7 +76,7 @@ apiSuite('BatchNewX509SVID', (world) => {
         message: 'Signed X509 SVID',
         fields: {
           spiffe_id: 'spiffe://example.org/web',
-          serial_num: leaf.serialNumber,
+          serial_num: String(leaf.serialNumber),
           expiration: rfc3339(leaf.notAfter),
           entry_id: 'web',
           revision_number: 0,

@@ -1,4 +1,5 @@
 import type { Log, LogFields } from '../../../ops/log.ts';
+import { logList } from '../../../ops/log-list.ts';
 import type { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import type { IssuedJwtSvid, IssuedX509Svid } from '../../ca/contract.ts';
 import { rfc3339 } from '../audit-values.ts';
@@ -15,7 +16,7 @@ export function logX509Svid(
   if (!log.enabled('debug')) return;
   log.debug('Signed X509 SVID', {
     spiffe_id: id.toString(),
-    serial_num: svid.serialNumber,
+    serial_num: String(svid.serialNumber),
     expiration: rfc3339(svid.notAfter),
     ...about(),
   });
@@ -28,7 +29,7 @@ export function logJwtSvid(
   if (!log.enabled('debug')) return;
   log.debug('Server CA successfully signed JWT SVID', {
     spiffe_id: id.toString(),
-    audience: `[${audience.join(' ')}]`,
+    audience: logList(audience),
     expiration: rfc3339(svid.expiresAt),
   });
 }

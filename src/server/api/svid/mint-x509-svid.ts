@@ -1,6 +1,5 @@
 import { Fault } from '../../../base/fault.ts';
 import { type CertificateRequest, parseCsr, verifyCsr } from '../../../crypto/csr.ts';
-import { nameText } from '../../../crypto/x509/name.ts';
 import type { Answer } from '../../../rpc/service.ts';
 import { checkDnsName, checkWildcardOverlap } from '../../../spiffe/dns-name.ts';
 import { checkWorkloadId } from '../../../spiffe/id-rules.ts';
@@ -12,7 +11,7 @@ import type {
 } from '../../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { prefixed } from '../../../wire/prefixed.ts';
 import type { Issuer } from '../../ca/contract.ts';
-import { commaList, rfc3339, sha256Hex } from '../audit-values.ts';
+import { commaList, logSubject, rfc3339, sha256Hex } from '../audit-values.ts';
 import type { Call } from '../call.ts';
 import { rethrow } from '../refusal.ts';
 import { x509SvidToProto } from '../x509-svid-answer.ts';
@@ -45,7 +44,7 @@ export async function mintX509Svid(
       subject: csr.subject,
     })
     .catch(rethrow('failed to sign X509-SVID'));
-  const asked = { dns_name: commaList(csr.dnsNames), subject: nameText(csr.subject) };
+  const asked = { dns_name: commaList(csr.dnsNames), subject: logSubject(csr.subject) };
   call.audit({ spiffe_id: id.toString(), ...asked, expires_at: rfc3339(svid.notAfter) });
   logX509Svid(call.log, { id, svid, about: () => asked });
   return { svid: x509SvidToProto(id, svid) };

@@ -79,14 +79,8 @@ function readPrometheus(
   };
 }
 
-/** What of it cannot be run yet, one line each. */
+/** What of it is not supported, one line each (`docs/decisions/2026-11-25-telemetry.md` says why). */
 export const unsupportedTelemetry = (telemetry: TelemetrySettings): readonly string[] =>
-  [
-    { name: 'Prometheus', used: telemetry.prometheus !== undefined },
-    { name: 'DogStatsd', used: telemetry.dogStatsd.length > 0 },
-    { name: 'Statsd', used: telemetry.statsd.length > 0 },
-    { name: 'M3', used: telemetry.m3.length > 0 },
-    { name: 'InMem', used: telemetry.inMem },
-  ]
-    .filter(({ used }) => used)
-    .map(({ name }) => `telemetry.${name} is not supported yet`);
+  telemetry.m3.length > 0
+    ? ['telemetry.M3 is not supported: use Prometheus, Statsd, DogStatsd or OpenTelemetry']
+    : [];

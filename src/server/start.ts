@@ -7,7 +7,10 @@ import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
+import { timedCall } from '../ops/metrics-call.ts';
+import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
+import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
 import { createInterceptor } from './api/interceptor.ts';
 import { programOf } from './api/program-of.ts';
@@ -17,6 +20,7 @@ import { ChangeWatch } from './api/watch/change-watch.ts';
 import { type Authorities, startAuthorities } from './ca/start-authorities.ts';
 import type { ServerConfig } from './config/server-config.ts';
 import type { Datastore } from './datastore/contract.ts';
+import { countedDatastore } from './datastore/counted-datastore.ts';
 import { checkAddressFree } from './endpoints/bind.ts';
 import { startServerSvid } from './endpoints/server-svid.ts';
 import { type Endpoints, startEndpoints } from './endpoints/start-endpoints.ts';
@@ -26,6 +30,7 @@ import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
 import { openDatastore } from './open-datastore.ts';
 import type { Registry } from './registry/contract.ts';
 import { createRegistry } from './registry/create-registry.ts';
+import { lendSvid, startServerTelemetry } from './telemetry.ts';
 import { startUpkeep } from './upkeep.ts';
 
 /** What a server needs of the world around it. */
@@ -52,6 +57,7 @@ export interface RunningServer extends AsyncDisposable {
 
 /** All that the API is served from. */
 type Parts = {
+  readonly telemetry: Telemetry;
   readonly datastore: Datastore;
   readonly registry: Registry;
   readonly plugins: ServerPlugins;
@@ -74,10 +80,18 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   await openDataDirectory(config.dataDir);
 
   await using opened = new AsyncDisposableStack();
-  const datastore = await openDatastore(config.datastore, env, opened);
+  const telemetry = opened.use(await startServerTelemetry(config, env));
+  const { metrics } = telemetry;
+  const datastore = countedDatastore(
+    await openDatastore(config.datastore, env, opened),
+    metrics,
+    (id) => registry.agents.get(id) !== undefined,
+  );
   signal.throwIfAborted();
   const { trustDomain } = config;
-  const registry = await createRegistry({ datastore, trustDomain, log });
+  const registry: Registry = await timedCall(metrics, ENTRY_CACHE_RELOAD, () =>
+    createRegistry({ datastore, trustDomain, log }),
+  );
   const plugins = await loadServerPlugins(
     {
       plugins: config.plugins,
@@ -94,14 +108,14 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
     opened,
   );
   signal.throwIfAborted();
-  const { keyManager } = plugins;
+  const keyManager = countedKeyManager(plugins.keyManager, metrics, 'server');
   const authorities = opened.use(
-    await startAuthorities({ keyManager, datastore, registry, config, clock, log }),
+    await startAuthorities({ keyManager, datastore, registry, config, metrics, clock, log }),
   );
   signal.throwIfAborted();
-  const parts = { datastore, registry, plugins, authorities, startedAt };
+  const parts = { telemetry, datastore, registry, plugins, authorities, startedAt };
   const endpoints = await serveApi(parts, config, env, opened);
-  opened.use(startUpkeep({ ...registry, ...config, datastore, clock, random: env.random, log }));
+  opened.use(startUpkeep({ ...registry, ...config, ...env, datastore, metrics }));
   await watchHealth(parts, config, env, opened);
   signal.throwIfAborted();
 
@@ -115,6 +129,9 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   };
 }
 
+/** SPIRE's name for reading all entries (`reference/server.md` §12). */
+const ENTRY_CACHE_RELOAD = ['entry', 'cache', 'reload'];
+
 const tellConfigured = (config: ServerConfig, log: Log): void => {
   if (config.jwtKeyType === undefined) log.info('JWT-SVID profile is disabled');
   log.info('Configured', {
@@ -126,22 +143,25 @@ const tellConfigured = (config: ServerConfig, log: Log): void => {
 };
 
 async function serveApi(
-  { datastore, registry, plugins, authorities, startedAt }: Parts,
+  { telemetry, datastore, registry, plugins, authorities, startedAt }: Parts,
   config: ServerConfig,
   { clock, random, log, logLevels }: ServerEnv,
   opened: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
   const { issuer } = authorities;
+  const { metrics } = telemetry;
   const svid = opened.use(
     await startServerSvid({
       issuer,
       keyType: config.caKeyType,
       bundle: () => registry.bundles.get(trustDomain),
+      metrics,
       clock,
       log,
     }),
   );
+  lendSvid(telemetry, svid, registry, { clock });
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const changes = opened.use(new ChangeWatch({ ...registry, trustDomain, clock, random, log }));
   const services = serverServices({
@@ -169,6 +189,7 @@ async function serveApi(
     log,
     adminIds: new Set(adminIds.map(String)),
     rateLimits: createRateLimits(config.rateLimits, clock),
+    metrics,
     auditLogEnabled,
     newRequestId: randomUUID,
     programOf,

@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { VirtualClock } from '../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { unixSeconds } from '../base/clock.ts';
+import { noMetrics } from '../ops/metrics.ts';
 import type { Entry } from '../spiffe/entry.ts';
 import { SpiffeId } from '../spiffe/spiffe-id.ts';
 import { startUpkeep, type UpkeepDeps } from './upkeep.ts';
@@ -41,6 +42,7 @@ function start(t: TestContext, changed: Partial<UpkeepDeps> = {}) {
     datastore: { pruneEvents: async (before) => note('events', before) },
     nodePruning: undefined,
     pruneEventsOlderThanSeconds: 100 * HOUR,
+    metrics: noMetrics,
     clock,
     random: () => 0.5,
     log: recordingLog(lines),

@@ -3,6 +3,8 @@ import { formatGoDuration } from '../base/duration.ts';
 import { reasonOf } from '../base/fault.ts';
 import { repeat } from '../base/repeat.ts';
 import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
+import { timedCall } from '../ops/metrics-call.ts';
 import type { NodePruning } from './config/server-config.ts';
 import type { Datastore } from './datastore/contract.ts';
 import type { Registry } from './registry/contract.ts';
@@ -19,6 +21,9 @@ const NODE_INTERVAL_SPREAD = 15 * MINUTE;
 /** However young the events may get that are deleted. */
 const MIN_EVENT_INTERVAL = SECOND;
 
+const PRUNE_ENTRIES = ['registration_entry', 'manager', 'prune'];
+const PRUNE_NODES = ['node', 'manager', 'prune'];
+
 export type UpkeepDeps = {
   readonly entries: Pick<Registry['entries'], 'pruneExpired'>;
   readonly agents: Pick<Registry['agents'], 'pruneExpired'>;
@@ -26,6 +31,7 @@ export type UpkeepDeps = {
   /** undefined: attested nodes stay. */
   readonly nodePruning: NodePruning | undefined;
   readonly pruneEventsOlderThanSeconds: number;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -65,7 +71,9 @@ const eventInterval = ({ pruneEventsOlderThanSeconds }: UpkeepDeps): number =>
 async function pruneEntries({ entries, clock, ...deps }: UpkeepDeps): Promise<void> {
   const log = deps.log.child({ subsystem_name: 'registration_manager' });
   try {
-    for (const entry of await entries.pruneExpired(unixSeconds(clock))) {
+    const before = unixSeconds(clock);
+    const pruned = await timedCall(deps.metrics, PRUNE_ENTRIES, () => entries.pruneExpired(before));
+    for (const entry of pruned) {
       log.info('Pruned an expired registration', {
         spiffe_id: entry.spiffeId.toString(),
         parent_id: entry.parentId.toString(),
@@ -78,16 +86,17 @@ async function pruneEntries({ entries, clock, ...deps }: UpkeepDeps): Promise<vo
 }
 
 async function pruneNodes(
-  { agents, clock }: UpkeepDeps,
+  { agents, metrics, clock }: UpkeepDeps,
   { expiredForSeconds, batchSize, includeTofu }: NodePruning,
   log: Log,
 ): Promise<void> {
   try {
-    const pruned = await agents.pruneExpired({
+    const rule = {
       beforeUnixSeconds: unixSeconds(clock) - expiredForSeconds,
       includeNonReattestable: includeTofu,
       limit: batchSize,
-    });
+    };
+    const pruned = await timedCall(metrics, PRUNE_NODES, () => agents.pruneExpired(rule));
     log.info('Pruned expired agents', { count: pruned.length });
   } catch (error) {
     log.error('Failed to prune expired agents', { error: reasonOf(error) });

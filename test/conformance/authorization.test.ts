@@ -7,6 +7,7 @@ import { unixSeconds } from '../../src/base/clock.ts';
 import { type DenialReason, Fault, reasonOf } from '../../src/base/fault.ts';
 import { buildCertificate } from '../../src/crypto/x509/build-certificate.ts';
 import { silentLog } from '../../src/ops/log.ts';
+import { noMetrics } from '../../src/ops/metrics.ts';
 import { codeName } from '../../src/rpc/status.ts';
 import { permissions } from '../../src/server/api/authorization.ts';
 import { createInterceptor } from '../../src/server/api/interceptor.ts';
@@ -74,6 +75,7 @@ async function answerTo(
     adminIds: new Set([world.id('/admin-by-config').toString()]),
     rateLimits: createRateLimits({ attestation: true, signing: true }, clock),
     auditLogEnabled: true,
+    metrics: noMetrics,
     clock,
     newRequestId: randomUUID,
     programOf: async () => undefined,

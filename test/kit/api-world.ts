@@ -3,6 +3,7 @@ import { after, before, suite } from 'node:test';
 import { buildCsr } from '../../src/crypto/csr.ts';
 import { generateKey, type PrivateKey } from '../../src/crypto/keys.ts';
 import { silentLog } from '../../src/ops/log.ts';
+import { noMetrics } from '../../src/ops/metrics.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAttestor } from '../../src/plugins/node-attestor/join-token/server.ts';
 import type { ServerServicesDeps } from '../../src/server/api/services.ts';
@@ -18,6 +19,7 @@ import { SpiffeId } from '../../src/spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
 import { plainAgent } from './api-call.ts';
 import { authoritiesConfig } from './authorities.ts';
+import { FakeBundleManager } from './bundle-manager.ts';
 import { VirtualClock } from './clock.ts';
 import { fixedLevels } from './program-env.ts';
 
@@ -61,6 +63,7 @@ export class ApiWorld {
         datastore,
         registry,
         config: { ...authoritiesConfig, trustDomain },
+        metrics: noMetrics,
         clock,
         log: silentLog,
       }),
@@ -83,6 +86,7 @@ export class ApiWorld {
       keeper: authorities.keeper,
       publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
       newUuid: randomUUID,
+      bundleManager: new FakeBundleManager(),
       logLevels: fixedLevels(),
       changes: opened.use(
         new ChangeWatch({ ...registry, trustDomain, clock, random: () => 0.5, log: silentLog }),
@@ -90,6 +94,7 @@ export class ApiWorld {
       ownChain: () => ownChain,
       startedAt: clock.now(),
       jwtSvidsDisabled: false,
+      witSvidsEnabled: false,
       agentSpiffeIdAsSelector: false,
     };
     this.#opened = opened.move();

@@ -1,5 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
 import { type Log, silentLog } from '../../src/ops/log.ts';
+import { type Metrics, noMetrics } from '../../src/ops/metrics.ts';
 import type { KeyManager } from '../../src/plugins/key-manager/contract.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import {
@@ -36,12 +37,16 @@ export class CaWorld {
   clock = new VirtualClock();
   keyManager: KeyManager = createMemoryKeyManager();
 
-  start(config: Partial<AuthoritiesConfig> = {}, with_: { log?: Log; clock?: Clock } = {}) {
+  start(
+    config: Partial<AuthoritiesConfig> = {},
+    with_: { log?: Log; clock?: Clock; metrics?: Metrics } = {},
+  ) {
     return startAuthorities({
       keyManager: this.keyManager,
       datastore: { caJournals: this.journals },
       registry: { bundles: this.bundles },
       config: { ...authoritiesConfig, ...config },
+      metrics: with_.metrics ?? noMetrics,
       clock: with_.clock ?? this.clock,
       log: with_.log ?? silentLog,
     });

@@ -3,7 +3,12 @@ import { test } from 'node:test';
 import { createMetrics, type FrontOptions, MAX_SERIES } from './front.ts';
 import type { Series } from './sink.ts';
 
-const open = { allowedPrefixes: [], blockedPrefixes: [], allowedLabels: [], blockedLabels: [] };
+const open: FrontOptions['settings'] = {
+  allowedPrefixes: [],
+  blockedPrefixes: [],
+  allowedLabels: [],
+  blockedLabels: [],
+};
 
 function world(options: Partial<FrontOptions> = {}) {
   const opened: Series[] = [];

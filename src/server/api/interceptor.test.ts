@@ -5,6 +5,7 @@ import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import type { RpcCall } from '../../rpc/serve.ts';
 import type { Peer } from '../endpoints/peer.ts';
 import type { Call } from './call.ts';
@@ -35,6 +36,7 @@ function intercepted({ auditLogEnabled = true, ...more }: Partial<InterceptorDep
       confirm: async () => undefined,
       activate: async () => plainAgent,
     },
+    metrics: noMetrics,
     clock,
     log: recordingLog(lines),
     rateLimits: createRateLimits({ attestation: true, signing: true }, clock),

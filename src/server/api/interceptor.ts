@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import { Fault, kindOf, reasonOf } from '../../base/fault.ts';
 import type { Log, LogFields, LogValue } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { Interceptor, RpcCall } from '../../rpc/serve.ts';
 import { methodPath } from '../../rpc/service.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
@@ -17,6 +18,7 @@ import {
   identityFields,
   sourceText,
 } from './caller.ts';
+import { createMethodMetrics, type MethodMetrics } from './method-metrics.ts';
 import type { RateLimits } from './rate-limits.ts';
 import { logRefusal } from './refusal.ts';
 
@@ -24,6 +26,7 @@ export type InterceptorDeps = AuthorizationDeps & {
   readonly clock: Clock;
   readonly log: Log;
   readonly rateLimits: RateLimits;
+  readonly metrics: Metrics;
   readonly auditLogEnabled: boolean;
   /** A new UUID for each call. */
   readonly newRequestId: () => string;
@@ -37,9 +40,10 @@ const quietMethods: ReadonlySet<string> = new Set([
   methodPath(Debug.method.getInfo),
 ]);
 
-/** What happens before and after every call: identify, authorise, limit, audit, log (`reference/server.md` §5.4). */
+/** What goes around every call: count, identify, authorise, limit, audit, log (`reference/server.md` §5.4). */
 export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call> {
-  return async (rpc, proceed) => {
+  const counts = createMethodMetrics(deps.metrics);
+  const answer: Interceptor<Peer, Call> = async (rpc, proceed) => {
     const { identity, caller, log } = await authenticate(deps, rpc);
     const record = await auditRecord(deps, rpc.method, identity, log);
     const audited: Record<string, LogValue> = {};
@@ -56,7 +60,7 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
         Object.assign(audited, fields);
       },
       auditItems: () => record.items(),
-      rateLimit: (count) => rateLimit(deps, rpc, identity, count),
+      rateLimit: (count) => rateLimit({ ...deps, counts }, rpc, identity, count),
     };
     try {
       await proceed(call);
@@ -68,6 +72,16 @@ export function createInterceptor(deps: InterceptorDeps): Interceptor<Peer, Call
           ? error
           : new Fault(kindOf(error), reasonOf(error), { cause: error }),
       );
+      throw error;
+    }
+  };
+  return async (rpc, proceed) => {
+    const end = counts.startRpc(rpc.method);
+    try {
+      await answer(rpc, proceed);
+      end();
+    } catch (error) {
+      end(error);
       throw error;
     }
   };
@@ -89,11 +103,14 @@ async function authenticate(deps: InterceptorDeps, rpc: RpcCall<Peer>): Promise<
   }
 }
 
+/** Of these SPIRE's lines show the bare name. */
+const SHORT_NAMES = /^(?:grpc\.health\.v1|spire\.api\.server\.logger\.v1)\./;
+
 /** `/spire.api.server.agent.v1.Agent/BanAgent` is service `agent.v1.Agent`, method `BanAgent`. */
 function methodFields(method: string): LogFields {
   const [, service = '', name = ''] = method.split('/');
   return {
-    service: service.replace(/^(spire\.api\.server\.|grpc\.health\.v1\.)/, ''),
+    service: service.replace(SHORT_NAMES, '').replace(/^spire\.api\.server\./, ''),
     method: name,
   };
 }
@@ -115,14 +132,23 @@ async function auditRecord(
   return createAuditRecord(log.child(fields), { ofSuccess });
 }
 
+type RateLimitDeps = Pick<InterceptorDeps, 'rateLimits'> & { readonly counts: MethodMetrics };
+
 /** Callers of this machine are never limited (`reference/server.md` §5.6). */
 async function rateLimit(
-  { rateLimits }: InterceptorDeps,
+  { rateLimits, counts }: RateLimitDeps,
   rpc: RpcCall<Peer>,
   identity: Identity,
   count: number,
 ): Promise<void> {
   if (identity.kind === 'local') return;
   const { method, deadline, signal } = rpc;
-  await rateLimits.take({ method, address: identity.source.address, deadline, signal }, count);
+  const end = counts.startRateLimit(method);
+  try {
+    await rateLimits.take({ method, address: identity.source.address, deadline, signal }, count);
+    end();
+  } catch (error) {
+    end(error);
+    throw error;
+  }
 }

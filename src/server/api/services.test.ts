@@ -7,6 +7,7 @@ import { after, before, test } from 'node:test';
 import { type ApiWorld, apiSuite } from '../../../test/kit/api-world.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { type Certificate, parseCertificate } from '../../crypto/x509/certificate.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { type Channel, dial } from '../../rpc/dial.ts';
 import { createRpcServer } from '../../rpc/serve.ts';
 import { listenUnix } from '../../rpc/unix-socket.ts';
@@ -154,6 +155,7 @@ async function serve(world: ApiWorld, lines: LogLine[], stack: AsyncDisposableSt
       services: serverServices(deps).local,
       intercept: createInterceptor({
         ...deps,
+        metrics: noMetrics,
         clock,
         log,
         adminIds: new Set(),

@@ -1,8 +1,11 @@
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { BundleOperation } from '../datastore/contract.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
 import { appendAuthorities, type NewAuthorities } from './append-authorities.ts';
 import { type PrunedBundle, pruneBundle } from './prune-bundle.ts';
@@ -17,9 +20,13 @@ import {
 /** What has expired stays so long, for clocks that are slow. */
 const KEPT_AFTER_EXPIRY_SECONDS = 24 * 60 * 60;
 
+const PRUNE = ['ca', 'manager', 'bundle', 'prune'];
+const PRUNED = ['ca', 'manager', 'bundle', 'pruned'];
+
 export type BundleKeeperDeps = {
   readonly bundles: Pick<BundleRegistry, 'get' | 'modify'>;
   readonly trustDomain: TrustDomain;
+  readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
 };
@@ -40,17 +47,20 @@ export type BundleKeeper = {
 export function createBundleKeeper({
   bundles,
   trustDomain,
+  metrics,
   clock,
   log,
 }: BundleKeeperDeps): BundleKeeper {
-  const change = async (to: BundleChange): Promise<void> => {
-    await bundles.modify(trustDomain, to);
+  const change = async (to: BundleChange, operation: BundleOperation): Promise<void> => {
+    await bundles.modify(trustDomain, to, operation);
   };
 
   return {
     async append(added) {
-      const bundle = await bundles.modify(trustDomain, (stored) =>
-        appendAuthorities(stored, trustDomain, added),
+      const bundle = await bundles.modify(
+        trustDomain,
+        (stored) => appendAuthorities(stored, trustDomain, added),
+        'append',
       );
       if (bundle === undefined) throw new Fault('internal', 'the trust domain has no bundle');
       return bundle;
@@ -59,21 +69,25 @@ export function createBundleKeeper({
     async prune() {
       let pruned: PrunedBundle | undefined;
       try {
-        await bundles.modify(trustDomain, (stored) => {
-          pruned = stored && pruneBundle(stored, unixSeconds(clock) - KEPT_AFTER_EXPIRY_SECONDS);
+        const before = unixSeconds(clock) - KEPT_AFTER_EXPIRY_SECONDS;
+        const prune = (stored: Bundle | undefined) => {
+          pruned = stored && pruneBundle(stored, before);
           return pruned?.bundle;
-        });
+        };
+        await timedCall(metrics, PRUNE, () => bundles.modify(trustDomain, prune, 'prune'));
       } catch (error) {
         log.error('Could not prune CA certificates', { error: reasonOf(error) });
         return;
       }
-      if (pruned !== undefined) tell(log, pruned);
+      if (pruned === undefined) return;
+      if (pruned.bundle !== undefined) metrics.counter(PRUNED, 1);
+      tell(log, pruned);
     },
 
-    taintX509: (subjectKeyId) => change(taintX509Authority(subjectKeyId)),
-    revokeX509: (subjectKeyId) => change(revokeX509Authority(subjectKeyId)),
-    taintJwt: (keyId) => change(taintJwtAuthority(keyId)),
-    revokeJwt: (keyId) => change(revokeJwtAuthority(keyId)),
+    taintX509: (subjectKeyId) => change(taintX509Authority(subjectKeyId), 'taint-x509'),
+    revokeX509: (subjectKeyId) => change(revokeX509Authority(subjectKeyId), 'revoke-x509'),
+    taintJwt: (keyId) => change(taintJwtAuthority(keyId), 'taint-jwt'),
+    revokeJwt: (keyId) => change(revokeJwtAuthority(keyId), 'revoke-jwt'),
   };
 }
 

@@ -2,14 +2,17 @@ import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { repeat } from '../../base/repeat.ts';
 import type { KeyType } from '../../crypto/keys.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { KeyManager } from '../../plugins/key-manager/contract.ts';
 import type { KeyAuthority } from '../../spiffe/bundle.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import type { Datastore } from '../datastore/contract.ts';
 import type { BundleRegistry } from '../registry/contract.ts';
 import type { SigningKey, X509Ca } from './authority.ts';
+import { countActivation, countedKind, tellX509CaLife } from './authority-metrics.ts';
 import { type BundleKeeper, createBundleKeeper } from './bundle-keeper.ts';
 import type { Issuer } from './contract.ts';
+import { countedIssuer } from './counted-issuer.ts';
 import { createIssuer, type IssuerConfig } from './issuer.ts';
 import { Journal } from './journal.ts';
 import { pruneJournals } from './prune-journals.ts';
@@ -39,6 +42,7 @@ export type AuthoritiesDeps = {
   readonly datastore: Pick<Datastore, 'caJournals'>;
   readonly registry: { readonly bundles: Pick<BundleRegistry, 'get' | 'modify'> };
   readonly config: AuthoritiesConfig;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -67,7 +71,7 @@ export type Authorities = AsyncDisposable & {
  * sign. Then rotation and pruning run until it is disposed.
  */
 export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authorities> {
-  const { keyManager, datastore, config, clock } = deps;
+  const { keyManager, datastore, config, metrics, clock } = deps;
   const log = deps.log.child({ subsystem_name: 'ca_manager' });
   const keys = await keyManager.getKeys();
   const journal = await Journal.open(
@@ -77,6 +81,7 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
   const keeper = createBundleKeeper({
     bundles: deps.registry.bundles,
     trustDomain: config.trustDomain,
+    metrics,
     clock,
     log,
   });
@@ -98,6 +103,7 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
   const pruning = {
     store: datastore.caJournals,
     ownRowId: () => journal.rowId,
+    metrics,
     clock,
     log,
   };
@@ -106,12 +112,13 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
     every(BUNDLE_PRUNE_INTERVAL, () => keeper.prune()),
     every(JOURNAL_PRUNE_INTERVAL, () => pruneJournals(pruning)),
   ]);
+  const active = {
+    x509Ca: () => x509.active,
+    jwtKey: () => jwt?.active,
+    witKey: () => wit?.active,
+  };
   return {
-    issuer: createIssuer({
-      config,
-      active: { x509Ca: () => x509.active, jwtKey: () => jwt?.active, witKey: () => wit?.active },
-      clock,
-    }),
+    issuer: countedIssuer(createIssuer({ config, active, clock }), metrics),
     manager: { x509, jwt, wit, hasUpstream: false, problem: () => rotator.problem() },
     keeper,
     async publishJwtAuthority(authority) {
@@ -126,7 +133,7 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
 }
 
 async function loadSlots(
-  { keyManager, registry, config, clock, log }: AuthoritiesDeps,
+  { keyManager, registry, config, metrics, clock, log }: AuthoritiesDeps,
   journal: Journal,
   keeper: ReturnType<typeof createBundleKeeper>,
 ) {
@@ -139,31 +146,43 @@ async function loadSlots(
     clock,
   };
   const x509 = new AuthoritySlots<X509Ca, 'x509CAs'>({
-    kind: createX509CaKind({ ...shared, trustDomain, keyType: caKeyType, subject: caSubject }),
+    kind: countedKind(
+      createX509CaKind({ ...shared, trustDomain, keyType: caKeyType, subject: caSubject }),
+      metrics,
+    ),
     journal,
     clock,
     log,
-    activated: ({ notAfter }) =>
+    activated: (authority) => {
+      countActivation(metrics, 'X509 CA');
+      tellX509CaLife({ metrics, trustDomain, clock }, authority);
       log.debug('Successfully rotated X.509 CA', {
         trust_domain_id: trustDomain.idString,
-        ttl: notAfter - unixSeconds(clock),
-      }),
+        ttl: authority.notAfter - unixSeconds(clock),
+      });
+    },
   });
   const jwt =
     jwtKeyType &&
     new AuthoritySlots<SigningKey, 'jwtKeys'>({
-      kind: createJwtKeyKind({ ...shared, keyType: jwtKeyType }),
+      kind: countedKind(createJwtKeyKind({ ...shared, keyType: jwtKeyType }), metrics),
       journal,
       clock,
       log,
+      activated: () => {
+        countActivation(metrics, 'JWT key');
+      },
     });
   const wit =
     witKeyType &&
     new AuthoritySlots<SigningKey, 'witKeys'>({
-      kind: createWitKeyKind({ ...shared, keyType: witKeyType }),
+      kind: countedKind(createWitKeyKind({ ...shared, keyType: witKeyType }), metrics),
       journal,
       clock,
       log,
+      activated: () => {
+        countActivation(metrics, 'WIT key');
+      },
     });
   for (const slots of [x509, jwt, wit]) await slots?.load();
   return { x509, jwt, wit };

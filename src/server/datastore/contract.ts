@@ -125,14 +125,25 @@ export interface BundleStore {
   /**
    * Reads (locked), changes and writes in one transaction; `change` sees undefined where there is no bundle, and
    * what it returns is stored (undefined: nothing is). It may throw, then nothing changes. It must be pure.
+   * `operation` is what it counts as in metrics; 'update' if left out.
    */
   modify(
     trustDomain: TrustDomain,
     change: (stored: Bundle | undefined) => Bundle | undefined,
+    operation?: BundleOperation,
   ): Promise<Row<Bundle> | undefined>;
   /** Throws 'not-found'; in mode 'restrict' 'failed-precondition' where entries federate with it. */
   delete(trustDomain: TrustDomain, mode: BundleDeleteMode): Promise<BundleDeletion>;
 }
+
+export type BundleOperation =
+  | 'append'
+  | 'prune'
+  | 'update'
+  | 'taint-x509'
+  | 'revoke-x509'
+  | 'taint-jwt'
+  | 'revoke-jwt';
 
 export type BundleDeleteMode = 'restrict' | 'delete' | 'dissociate';
 export type BundleDeletion = {

@@ -4,6 +4,7 @@ import { advance, CaWorld, HOUR } from '../../../test/kit/authorities.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { unixSeconds } from '../../base/clock.ts';
 import { parseCertificate } from '../../crypto/x509/certificate.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { verifyX509Svid } from '../../spiffe/x509-svid.ts';
 import type { Issuer } from '../ca/contract.ts';
 import { startServerSvid } from './server-svid.ts';
@@ -29,6 +30,7 @@ async function start(t: TestContext) {
     issuer,
     keyType: 'ec-p384',
     bundle: () => world.bundle(),
+    metrics: noMetrics,
     clock,
     log,
   });

@@ -3,12 +3,16 @@ import { reasonOf } from '../../base/fault.ts';
 import { repeat } from '../../base/repeat.ts';
 import { generateKey, type KeyType, type PrivateKey } from '../../crypto/keys.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import { type Bundle, x509AuthorityCertificates } from '../../spiffe/bundle.ts';
 import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { Issuer } from '../ca/contract.ts';
 
 /** How often it is looked whether the SVID is due (`reference/server.md` §7.2). */
 const CHECK_INTERVAL_MILLISECONDS = 5_000;
+
+const ROTATE = ['svid', 'rotate'];
 
 /** The server's own X509-SVID. Its key never leaves memory. */
 export type ServerSvid = {
@@ -22,6 +26,7 @@ export type ServerSvidDeps = {
   readonly keyType: KeyType;
   /** The trust domain's own, as it is now: the same value while nothing has changed. */
   readonly bundle: () => Bundle | undefined;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -96,7 +101,10 @@ function isSound(
   return isSignedByAny(roots, Buffer.concat([...chain]), atUnixSeconds);
 }
 
-async function issue({ issuer, keyType }: ServerSvidDeps): Promise<Issued> {
+const issue = (deps: ServerSvidDeps): Promise<Issued> =>
+  timedCall(deps.metrics, ROTATE, () => issueSvid(deps));
+
+async function issueSvid({ issuer, keyType }: ServerSvidDeps): Promise<Issued> {
   const key = await generateKey(keyType);
   const { chain, notBefore, notAfter } = await issuer.serverX509Svid(key.publicKey);
   return { svid: { chain, key }, renewAt: notBefore + (notAfter - notBefore) / 2 };

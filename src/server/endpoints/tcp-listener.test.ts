@@ -10,6 +10,7 @@ import { generateKey } from '../../crypto/keys.ts';
 import { writePem } from '../../crypto/pem.ts';
 import { buildCertificate, randomSerialNumber } from '../../crypto/x509/build-certificate.ts';
 import { parseCertificate } from '../../crypto/x509/certificate.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { selfSignedCaTemplate, workloadTemplate } from '../../spiffe/profiles.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
@@ -30,6 +31,7 @@ async function start(t: TestContext) {
     issuer: authorities.issuer,
     keyType: 'ec-p256',
     bundle: () => world.bundle(),
+    metrics: noMetrics,
     clock: world.clock,
     log: recordingLog([]),
   });

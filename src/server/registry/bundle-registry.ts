@@ -3,7 +3,13 @@ import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { storedBundleToBytes } from '../../wire/stored-bundle.ts';
-import type { BundleDeleteMode, BundleDeletion, BundleStore, Row } from '../datastore/contract.ts';
+import type {
+  BundleDeleteMode,
+  BundleDeletion,
+  BundleOperation,
+  BundleStore,
+  Row,
+} from '../datastore/contract.ts';
 import type { BundleRegistry } from './contract.ts';
 import { RowList } from './row-list.ts';
 
@@ -47,8 +53,9 @@ export class MemoryBundles implements BundleRegistry {
   async modify(
     trustDomain: TrustDomain,
     change: (stored: Bundle | undefined) => Bundle | undefined,
+    operation?: BundleOperation,
   ): Promise<Bundle | undefined> {
-    const row = await this.#store.modify(trustDomain, change);
+    const row = await this.#store.modify(trustDomain, change, operation);
     if (row !== undefined) return this.put(row);
     this.forget(trustDomain);
     return undefined;

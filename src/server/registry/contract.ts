@@ -9,6 +9,7 @@ import type {
   AgentPruneRule,
   AgentUpdate,
   BundleDeleteMode,
+  BundleOperation,
   EntryField,
   NewEntry,
   RelationshipField,
@@ -117,6 +118,7 @@ export interface BundleRegistry {
   modify(
     trustDomain: TrustDomain,
     change: (stored: Bundle | undefined) => Bundle | undefined,
+    operation?: BundleOperation,
   ): Promise<Bundle | undefined>;
   delete(trustDomain: TrustDomain, mode: BundleDeleteMode): Promise<void>;
   /** Called after any change; the returned function stops that. */

@@ -10,10 +10,11 @@ export async function appendToBundle(
   added: NewAuthorities,
 ): Promise<Bundle> {
   let bundle = emptyBundle(trustDomain);
-  await bundles.modify(trustDomain, (stored) => {
+  const append = (stored: Bundle | undefined) => {
     const appended = appendAuthorities(stored, trustDomain, added);
     bundle = appended ?? stored ?? bundle;
     return appended;
-  });
+  };
+  await bundles.modify(trustDomain, append, 'append');
   return bundle;
 }

@@ -1,3 +1,6 @@
+import { realpathSync } from 'node:fs';
+import { userInfo } from 'node:os';
+import { dirname, join } from 'node:path';
 import { buffer } from 'node:stream/consumers';
 import { systemClock } from '../base/clock.ts';
 import type { Env, Host } from '../cli/kit/env.ts';
@@ -51,6 +54,8 @@ const host: Host = {
   },
   umask: (mask) => (mask === undefined ? process.umask() : process.umask(mask)),
   inspected: async () => (await import('node:inspector')).url() !== undefined,
+  homeFolder: () => userInfo().homedir,
+  launcher: (program) => join(dirname(realpathSync(process.argv[1] ?? '')), '..', 'bin', program),
   exit: (code) => {
     process.exit(code);
   },

@@ -70,6 +70,8 @@ const noHost: Host = {
   makeFolder: none,
   umask: none,
   inspected: none,
+  homeFolder: none,
+  launcher: none,
   exit: none,
 };
 

@@ -4,8 +4,8 @@ export type CommandLine = {
   readonly help: boolean;
   /** The version was asked for, before the command's name. */
   readonly version: boolean;
-  /** The flag that asks to set up the shell, or to undo that. */
-  readonly autocomplete: string | undefined;
+  /** The shells are to be set up, or that is to be undone; anywhere before a literal `--`. */
+  readonly autocomplete: { readonly install: boolean; readonly uninstall: boolean };
   /** Flags stand before the command's name. */
   readonly leadingFlags: boolean;
   /** A known name, or the first word if none is known; undefined if there is no word. */
@@ -16,6 +16,8 @@ export type CommandLine = {
 
 const HELP = new Set(['-h', '-help', '--help']);
 const AUTOCOMPLETE = /^--?autocomplete-(?:un)?install$/;
+const INSTALL = /^--?autocomplete-install$/;
+const UNINSTALL = /^--?autocomplete-uninstall$/;
 const VERSION = new Set(['-v', '-version', '--version']);
 
 export function readCommandLine(args: readonly string[], names: ReadonlySet<string>): CommandLine {
@@ -31,7 +33,10 @@ export function readCommandLine(args: readonly string[], names: ReadonlySet<stri
       !VERSION.has(argument) &&
       !AUTOCOMPLETE.test(argument),
   );
-  const autocomplete = scanned.find((argument) => AUTOCOMPLETE.test(argument));
+  const autocomplete = {
+    install: scanned.some((argument) => INSTALL.test(argument)),
+    uninstall: scanned.some((argument) => UNINSTALL.test(argument)),
+  };
   // A first word with a space in it ends the scan: nothing is called so, and no help is meant.
   if (first === -1 || scanned[first]?.includes(' ')) {
     const help = leading.some((argument) => HELP.has(argument));

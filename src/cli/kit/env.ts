@@ -37,6 +37,10 @@ export type Host = Pick<ConfigEnv, 'readFile' | 'resolveHost'> & {
   umask(mask?: number): number;
   /** Whether a debugger can be attached. */
   inspected(): Promise<boolean>;
+  /** The home directory of the account that the process runs as, whatever HOME says. */
+  homeFolder(): string;
+  /** Absolute path of the file by which a program of this installation is called. */
+  launcher(program: string): string;
   /** Ends the process at once. */
   exit(code: number): void;
 };

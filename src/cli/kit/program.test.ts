@@ -99,11 +99,6 @@ const rows: readonly [args: string[], code: number, stderr: string, stdout?: str
   [['logger', 'get'], 1, 'Error: prog logger get is not supported yet\n'],
   [['logger', 'get', '-h'], 1, 'Error: prog logger get is not supported yet\n'],
   [['logger'], 1, 'Error: prog logger is not supported yet\n'],
-  [
-    ['-autocomplete-install'],
-    1,
-    'Error: -autocomplete-install is not supported yet; "complete -C prog prog" in your shell\'s start-up file does the same\n',
-  ],
   [['entry', 'gone'], 1, 'Error: prog entry gone is not supported yet\n'],
 ];
 for (const [args, code, stderr, stdout = ''] of rows) {

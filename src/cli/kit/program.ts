@@ -31,6 +31,10 @@ export async function runProgram(program: Program, env: Env): Promise<number> {
   const known = new Set(Object.keys(program.commands).flatMap(withParents));
   const missing = new Set(program.missing.flatMap(withParents));
   const line = readCommandLine(env.args, new Set([...known, ...missing]));
+  if (isShellSetup(line)) {
+    const { setUpShells } = await import('./set-up-shells.ts');
+    return await setUpShells(program.name, line.autocomplete, env);
+  }
   const answer = answerWithoutCommand(program, line, known, missing);
   if ('name' in answer) return await callCommand(program, answer.name, line, env);
   env.stderr.write(answer.text);
@@ -40,21 +44,21 @@ export async function runProgram(program: Program, env: Env): Promise<number> {
 /** What can be said before any command is loaded; else the name of the command, or of a parent of commands. */
 function answerWithoutCommand(
   program: Program,
-  { version, autocomplete, help, name }: CommandLine,
+  { version, help, name }: CommandLine,
   known: ReadonlySet<string>,
   missing: ReadonlySet<string>,
 ): { readonly code: number; readonly text: string } | { readonly name: string } {
   if (version) return { code: 0, text: `${program.version}\n` };
   if (help && name === undefined) return { code: 0, text: programHelp(program) };
-  if (autocomplete !== undefined) return { code: 1, text: noSetUp(program.name, autocomplete) };
   if (name !== undefined && known.has(name)) return { name };
   return name !== undefined && missing.has(name)
     ? { code: 1, text: `Error: ${program.name} ${name} is not supported yet\n` }
     : { code: EXIT_UNKNOWN_COMMAND, text: programHelp(program) };
 }
 
-const noSetUp = (program: string, flag: string): string =>
-  `Error: ${flag} is not supported yet; "complete -C ${program} ${program}" in your shell's start-up file does the same\n`;
+/** The version and the help of the program come first. */
+const isShellSetup = ({ version, help, name, autocomplete }: CommandLine): boolean =>
+  (autocomplete.install || autocomplete.uninstall) && !version && !(help && name === undefined);
 
 async function callCommand(
   program: Program,

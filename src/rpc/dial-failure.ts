@@ -38,3 +38,14 @@ export function dialFailureText(
     : `tcp ${remote ?? address}`;
   return `connection error: desc = "transport: Error while dialing: dial ${target}: connect: ${why}"`;
 }
+
+/** A system error of a dial as Go words it: `dial tcp 127.0.0.1:1: connect: connection refused`. Other errors as they are. */
+export function dialErrorText(thrown: unknown): string {
+  // Where a name has several addresses, Node tells of all of them at once.
+  const [first] = thrown instanceof AggregateError ? (thrown.errors as unknown[]) : [];
+  const error = (first ?? thrown) as NodeJS.ErrnoException & { hostname?: string };
+  if (error.code === 'ENOTFOUND') return `dial tcp: lookup ${error.hostname}: no such host`;
+  const [, code, remote] = SYSTEM_ERROR.exec(error.message) ?? [];
+  if (code === undefined) return error.message;
+  return `dial tcp ${remote ?? ''}: connect: ${wordings[code] ?? code}`;
+}

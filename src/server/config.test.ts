@@ -92,6 +92,7 @@ test('what is not said has its default', async () => {
     caSubject: { C: ['US'], O: ['SPIFFE'] },
     jwtIssuer: undefined,
     witIssuer: undefined,
+    federation: { bundleEndpoint: undefined, federatesWith: [] },
     agentIdAsSelector: false,
     nodePruning: undefined,
     pruneEventsOlderThanSeconds: 43_200,
@@ -521,16 +522,6 @@ test('without JWT-SVIDs there is no JWT key type', async () => {
 });
 
 const unsupported: readonly (readonly [string, string, string])[] = [
-  [
-    'federation { bundle_endpoint { profile "https_spiffe" {} } }',
-    '',
-    'federation.bundle_endpoint is not supported yet',
-  ],
-  [
-    'federation { federates_with "b" { bundle_endpoint_url = "https://b" bundle_endpoint_profile "https_web" {} } }',
-    '',
-    'federation.federates_with is not supported yet',
-  ],
   [
     'proxy_protocol_trusted_cidrs = ["10.0.0.0/8"]',
     '',

@@ -184,6 +184,7 @@ test('a second start on the same directory leaves the first one as it is', async
     startServer(config, {
       log: silentLog,
       logLevels: fixedLevels(),
+      environment: {},
       onSigusr1: noSignal,
       clock: systemClock,
       random: Math.random,

@@ -26,6 +26,7 @@ import { startServerSvid } from './endpoints/server-svid.ts';
 import { type Endpoints, startEndpoints } from './endpoints/start-endpoints.ts';
 import { createClientVerifier } from './endpoints/verify-client.ts';
 import { serverHealthChecks } from './health-checks.ts';
+import { checkBundleEndpointFree, startFederation } from './federation/start-federation.ts';
 import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
 import { openDatastore } from './open-datastore.ts';
 import type { Registry } from './registry/contract.ts';
@@ -40,6 +41,8 @@ export type ServerEnv = {
   readonly logLevels: LevelControl;
   readonly clock: Clock;
   /** SIGUSR1: plugins read their files again. */
+  /** Variables that name proxies. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly onSigusr1: OnSignal;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -77,6 +80,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   checkSocketPath(config.socketPath);
   await checkAddressFree(config.bindAddress, config.bindPort);
   await checkSocketFree(config.socketPath);
+  await checkBundleEndpointFree(config.federation);
   await openDataDirectory(config.dataDir);
 
   await using opened = new AsyncDisposableStack();
@@ -145,7 +149,7 @@ const tellConfigured = (config: ServerConfig, log: Log): void => {
 async function serveApi(
   { telemetry, datastore, registry, plugins, authorities, startedAt }: Parts,
   config: ServerConfig,
-  { clock, random, log, logLevels }: ServerEnv,
+  { clock, random, log, logLevels, environment }: ServerEnv,
   opened: AsyncDisposableStack,
 ): Promise<Endpoints> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
@@ -163,6 +167,18 @@ async function serveApi(
   );
   lendSvid(telemetry, svid, registry, { clock });
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
+  const federation = opened.use(
+    await startFederation({
+      ...registry,
+      config: config.federation,
+      trustDomain,
+      svid,
+      environment,
+      clock,
+      metrics,
+      log,
+    }),
+  );
   const changes = opened.use(new ChangeWatch({ ...registry, trustDomain, clock, random, log }));
   const services = serverServices({
     ...registry,
@@ -180,6 +196,7 @@ async function serveApi(
     newUuid: randomUUID,
     ownChain: () => svid.current().chain,
     startedAt,
+    bundleManager: federation.bundleManager,
     logLevels,
     changes,
   });
@@ -195,7 +212,7 @@ async function serveApi(
     programOf,
   });
   const { bundles } = registry;
-  return opened.use(
+  const endpoints = opened.use(
     await startEndpoints({
       bindAddress: config.bindAddress,
       bindPort: config.bindPort,
@@ -210,6 +227,10 @@ async function serveApi(
   );
 }
 
+  return {
+    tcpAddress: endpoints.tcpAddress,
+    failed: Promise.race([endpoints.failed, federation.failed]),
+  };
 async function watchHealth(
   { datastore, authorities }: Parts,
   { trustDomain, socketPath, healthChecks }: ServerConfig,

@@ -85,6 +85,7 @@ export class TestServer {
     this.#running = await startServer(config, {
       log,
       logLevels: fixedLevels(),
+      environment: {},
       onSigusr1: noSignal,
       clock,
       random: Math.random,

@@ -2,6 +2,7 @@ import type http from 'node:http';
 import type https from 'node:https';
 import { getCACertificates } from 'node:tls';
 import { Fault, wrapFault } from '../../base/fault.ts';
+import { followRedirects, readBounded } from '../../base/http-get.ts';
 import { nodeHttp, nodeHttps } from '../../base/node-http.ts';
 
 export type DownloadOptions = {
@@ -17,9 +18,6 @@ export type DownloadOptions = {
   /** PEM; undefined: the machine's own. */
   readonly authorities?: readonly string[] | undefined;
 };
-
-/** As Go's client. */
-const MAX_REDIRECTS = 10;
 
 /** SPIRE waits for ever; but then an agent would neither start nor say why. */
 const TIMEOUT_MILLISECONDS = 60_000;
@@ -55,23 +53,12 @@ async function get(options: DownloadOptions): Promise<Uint8Array> {
 }
 
 async function follow(options: DownloadOptions): Promise<http.IncomingMessage> {
-  let { url } = options;
   try {
-    for (let redirects = 0; redirects < MAX_REDIRECTS; redirects++) {
-      const response = await ask(url, options);
-      const { statusCode = 0, headers } = response;
-      if (!REDIRECTS.has(statusCode) || headers.location === undefined) return response;
-      response.destroy();
-      url = new URL(headers.location, url).href;
-    }
+    return await followRedirects(options.url, (url) => ask(url, options));
   } catch (error) {
     throw wrapFault(`unable to fetch trust bundle URL ${options.url}`, error, 'unavailable');
   }
-  const why = `stopped after ${MAX_REDIRECTS} redirects`;
-  throw new Fault('unavailable', `unable to fetch trust bundle URL ${options.url}: ${why}`);
 }
-
-const REDIRECTS: ReadonlySet<number> = new Set([301, 302, 303, 307, 308]);
 
 async function ask(url: string, options: DownloadOptions): Promise<http.IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<http.IncomingMessage>();
@@ -98,17 +85,3 @@ const secureAgent = ({ unixSocket, environment, authorities }: DownloadOptions):
     ca: [...(authorities ?? getCACertificates('system'))],
     ...(unixSocket === undefined && { proxyEnv: environment }),
   });
-
-async function readBounded(
-  response: AsyncIterable<Uint8Array>,
-  maxBytes: number,
-): Promise<Uint8Array> {
-  const chunks: Uint8Array[] = [];
-  let length = 0;
-  for await (const chunk of response) {
-    length += chunk.length;
-    if (length > maxBytes) throw new Fault('invalid', `longer than ${maxBytes} bytes`);
-    chunks.push(chunk);
-  }
-  return Buffer.concat(chunks);
-}

@@ -30,6 +30,7 @@ export const run = makeCommand({
             logLevels: createLevelControl(opened.log),
             onSigusr1: (listener) => env.signals.on(['SIGUSR1'], listener),
             clock,
+            environment: env.variables,
             random: Math.random,
             signal,
           }),

@@ -10,6 +10,7 @@ import { Logger } from '../../wire/gen/spire/api/server/logger/v1/logger_pb.ts';
 import { SVID } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { TrustDomain } from '../../wire/gen/spire/api/server/trustdomain/v1/trustdomain_pb.ts';
 import type { Issuer } from '../ca/contract.ts';
+import type { BundleManager } from '../federation/contract.ts';
 import type { Registry } from '../registry/contract.ts';
 import { type AttestAgentDeps, attestAgent } from './agent/attest-agent.ts';
 import { banAgent } from './agent/ban-agent.ts';
@@ -57,9 +58,18 @@ import { newDownstreamX509Ca } from './svid/new-downstream-x509-ca.ts';
 import { newJwtSvid } from './svid/new-jwt-svid.ts';
 import { watchService } from './watch/service.ts';
 import type { WatchChangesDeps } from './watch/watch-changes.ts';
+import { batchCreateFederationRelationship } from './trust-domain/batch-create-federation-relationship.ts';
+import { batchDeleteFederationRelationship } from './trust-domain/batch-delete-federation-relationship.ts';
+import { batchUpdateFederationRelationship } from './trust-domain/batch-update-federation-relationship.ts';
+import { getFederationRelationship } from './trust-domain/get-federation-relationship.ts';
+import { listFederationRelationships } from './trust-domain/list-federation-relationships.ts';
+import { refreshBundle } from './trust-domain/refresh-bundle.ts';
 
 /** Assembled by `start.ts`; each handler sees no more of it than it declares. */
-export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'> &
+export type ServerServicesDeps = Pick<
+  Registry,
+  'entries' | 'agents' | 'bundles' | 'relationships'
+> &
   Pick<AttestAgentDeps, 'nodeAttestors' | 'agentSpiffeIdAsSelector'> &
   Pick<CreateJoinTokenDeps, 'joinTokens' | 'clock' | 'newUuid'> &
   Pick<JwtSvidDeps, 'jwtSvidsDisabled'> &
@@ -73,6 +83,7 @@ export type ServerServicesDeps = Pick<Registry, 'entries' | 'agents' | 'bundles'
     readonly logLevels: LevelControl;
   };
 
+    readonly bundleManager: BundleManager;
 export type ServerServices = {
   /** For callers from the network. */
   readonly tcp: readonly BoundService<Call>[];
@@ -88,7 +99,7 @@ export function serverServices(deps: ServerServicesDeps): ServerServices {
     entryService(deps),
     svidService(deps),
     watchService(deps),
-    laterService(TrustDomain),
+    trustDomainService(deps),
     localAuthorityService(deps),
   ];
   const health = healthService<Call>((call) => isServing(deps, call));
@@ -158,3 +169,16 @@ const debugService = (deps: ServerServicesDeps) =>
 
 /** SPIRE's answer, whatever its feature flags say. */
 const WIT_MISSING = 'WIT-SVID functionality is not yet implemented';
+const trustDomainService = (deps: ServerServicesDeps) =>
+  implement<typeof TrustDomain, Call>(TrustDomain, {
+    listFederationRelationships: (request) => listFederationRelationships(deps, request),
+    getFederationRelationship: (request, call) => getFederationRelationship(deps, request, call),
+    batchCreateFederationRelationship: (request, call) =>
+      batchCreateFederationRelationship(deps, request, call),
+    batchUpdateFederationRelationship: (request, call) =>
+      batchUpdateFederationRelationship(deps, request, call),
+    batchDeleteFederationRelationship: (request, call) =>
+      batchDeleteFederationRelationship(deps, request, call),
+    refreshBundle: (request, call) => refreshBundle(deps, request, call),
+  });
+

@@ -14,7 +14,7 @@ import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
 import { readDatastores } from './datastore.ts';
-import { checkFederation } from './federation.ts';
+import { buildFederation } from './federation.ts';
 import type { MergedServer } from './merge.ts';
 import type { ServerReading } from './reading.ts';
 import type { NodePruning, ServerConfig } from './server-config.ts';
@@ -36,11 +36,11 @@ export type BuildDeps = {
  */
 export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> {
   const { reading, merged, problems, log, logSettings, env } = deps;
-  const { server, federation, pluginProblems } = reading;
+  const { server, pluginProblems } = reading;
   const { experimental } = server;
   const bindAddress = await readBindAddress(deps);
   const trustDomain = readTrustDomain(merged.trustDomain, problems, log);
-  if (federation !== undefined) checkFederation(federation, problems, log);
+  const federation = buildFederation(reading.federation, problems, log);
   checkStaleness(deps);
   const adminIds = readAdminIds(deps);
   const ttls = readTtls(deps);
@@ -73,6 +73,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     jwtIssuer: server.jwtIssuer || undefined,
     witIssuer: experimental.witIssuer || undefined,
     agentIdAsSelector: experimental.agentSpiffeIdAsSelector,
+    federation,
     nodePruning,
     pruneEventsOlderThanSeconds,
     datastore,
@@ -80,7 +81,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     telemetry: reading.telemetry,
     healthChecks: reading.healthChecks,
     featureFlags: experimental.featureFlags,
-    unsupported: findUnsupported(server, federation, datastore, enabled, reading.telemetry),
+    unsupported: findUnsupported(server, datastore, enabled, reading.telemetry),
   });
 }
 

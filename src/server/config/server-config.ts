@@ -6,6 +6,7 @@ import type { TelemetrySettings } from '../../ops/telemetry-settings.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { FederationConfig } from './federation-config.ts';
 
 /** A server's configuration, checked, with defaults filled in (`reference/server.md` §§1–4). Frozen. */
 export type ServerConfig = {
@@ -34,6 +35,8 @@ export type ServerConfig = {
   readonly caSubject: Subject;
   readonly jwtIssuer: string | undefined;
   readonly witIssuer: string | undefined;
+
+  readonly federation: FederationConfig;
 
   /** A selector with its own ID is added to every agent. */
   readonly agentIdAsSelector: boolean;

@@ -2,7 +2,6 @@ import { goQuote } from '../../base/go-quote.ts';
 import type { PluginSection } from '../../catalog/plugin-sections.ts';
 import { whyPluginUnsupported } from '../../catalog/unsupported-plugin.ts';
 import { type TelemetrySettings, unsupportedTelemetry } from '../../ops/telemetry-settings.ts';
-import type { RawFederation } from './federation.ts';
 import { serverPluginKinds } from './plugin-kinds.ts';
 import type { RawServer } from './read-server.ts';
 import type { DatastoreSettings } from './server-config.ts';
@@ -10,15 +9,12 @@ import type { DatastoreSettings } from './server-config.ts';
 /** What of a valid configuration would be passed over in silence if the server ran with it, one line each. */
 export function findUnsupported(
   server: RawServer,
-  federation: RawFederation | undefined,
   datastore: DatastoreSettings | undefined,
   plugins: readonly PluginSection[],
   telemetry: TelemetrySettings,
 ): readonly string[] {
   const { experimental } = server;
   const named = [
-    { name: 'federation.bundle_endpoint', used: federation?.bundleEndpoint !== undefined },
-    { name: 'federation.federates_with', used: (federation?.federatesWith.length ?? 0) > 0 },
     {
       name: 'proxy_protocol_trusted_cidrs',
       used: server.proxyProtocolTrustedCidrs.length > 0,

@@ -1,8 +1,9 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
 import { Fault } from '../../base/fault.ts';
 
-/** What Go means by 0.0.0.0 when it listens for "tcp": all addresses, of both families. */
-const ALL_ADDRESSES = { ipv4: '0.0.0.0', both: '::' };
+/** What Go means by it when it listens for "tcp": all addresses, of both families. */
+export const ALL_ADDRESSES = '0.0.0.0';
+const BOTH_FAMILIES = '::';
 const NO_IPV6: ReadonlySet<string | undefined> = new Set(['EAFNOSUPPORT', 'EADDRNOTAVAIL']);
 
 /** Starts listening. Throws 'unavailable' in Go's words if the address cannot be had. */
@@ -33,9 +34,9 @@ export const hostPort = (host: string, port: number): string =>
   host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 async function listenOnAny(server: Server, host: string, port: number): Promise<void> {
-  if (host !== ALL_ADDRESSES.ipv4) return listenOn(server, host, port);
+  if (host !== ALL_ADDRESSES) return listenOn(server, host, port);
   try {
-    await listenOn(server, ALL_ADDRESSES.both, port);
+    await listenOn(server, BOTH_FAMILIES, port);
   } catch (error) {
     if (!NO_IPV6.has((error as NodeJS.ErrnoException).code)) throw error;
     await listenOn(server, host, port);

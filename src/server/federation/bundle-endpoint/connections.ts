@@ -1,0 +1,59 @@
+import type { Socket } from 'node:net';
+import { createStrangers } from '../../endpoints/strangers.ts';
+
+export type ConnectionLimits = {
+  /** Beyond so many who have not asked yet, the one who has been here longest makes room. */
+  readonly strangers: number;
+  /** Whoever has not asked by then is turned away. */
+  readonly requestMilliseconds: number;
+  /** Whoever has not gone by then is turned away. */
+  readonly connectionMilliseconds: number;
+};
+
+type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort'>;
+
+export type Connections = {
+  add(socket: Socket): void;
+  /** The same connection, seen through TLS or HTTP: it has asked something. */
+  hasAsked(socket: Addressed): void;
+  destroyAll(): void;
+};
+
+/** The connections of an endpoint to which clients come, ask one thing and go. */
+export function createConnections(limits: ConnectionLimits): Connections {
+  const strangers = createStrangers(limits.strangers);
+  const asking = new Map<string, NodeJS.Timeout>();
+  const sockets = new Set<Socket>();
+
+  const forget = (key: string) => {
+    clearTimeout(asking.get(key));
+    asking.delete(key);
+  };
+
+  return {
+    add(socket) {
+      const key = keyOf(socket);
+      const turnAway = () => socket.destroy();
+      const ends = setTimeout(turnAway, limits.connectionMilliseconds).unref();
+      asking.set(key, setTimeout(turnAway, limits.requestMilliseconds).unref());
+      sockets.add(socket);
+      socket.once('close', () => {
+        clearTimeout(ends);
+        forget(key);
+        sockets.delete(socket);
+      });
+      strangers.add(socket);
+    },
+    hasAsked(socket) {
+      forget(keyOf(socket));
+      strangers.isKnown(socket);
+    },
+    destroyAll() {
+      for (const socket of sockets) socket.destroy();
+    },
+  };
+}
+
+/** No two connections to one listener have the same. */
+const keyOf = ({ remoteAddress, remotePort }: Addressed): string =>
+  `${remoteAddress} ${remotePort}`;

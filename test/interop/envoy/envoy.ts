@@ -1,0 +1,182 @@
+import { existsSync, readdirSync } from 'node:fs';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import type { TestContext } from 'node:test';
+import {
+  accepts,
+  eventually,
+  freePort,
+  type Program,
+  root,
+  startProgram,
+} from '../../kit/programs.ts';
+
+/** The binary of the wheel that `tools/prepare` installs; undefined where it is not. */
+export const envoyBinary: string | undefined = findEnvoy();
+
+function findEnvoy(): string | undefined {
+  const lib = join(root, '.cache/python/lib');
+  if (!existsSync(lib)) return undefined;
+  return readdirSync(lib)
+    .map((python) => join(lib, python, 'site-packages/envoy/_bin/envoy'))
+    .find((path) => existsSync(path));
+}
+
+/** Where a side's secrets come from, and whom it believes. */
+export type Side = {
+  /** The agent's socket. */
+  readonly socket: string;
+  readonly svid: string;
+  readonly validation: string;
+  /** The peer's SPIFFE ID, or a regular expression of it. */
+  readonly peer: string | RegExp;
+  /** How secrets are asked for. */
+  readonly api?: 'GRPC' | 'DELTA_GRPC';
+  /** What the Envoy says of itself. */
+  readonly metadata?: object;
+};
+
+export type EnvoyOptions = Side & {
+  readonly role: 'server' | 'client';
+  /** The port to pass connections on to. */
+  readonly target: number;
+  readonly uid?: number;
+};
+
+export type Envoy = {
+  readonly port: number;
+  readonly program: Program;
+  /** What its administration answers. */
+  admin(path: string): Promise<string>;
+};
+
+/**
+ * Starts an Envoy that passes connections on: a `server` takes mTLS and speaks plainly to its target, a `client` takes
+ * plain connections and speaks mTLS.
+ */
+export async function startEnvoy(t: TestContext, options: EnvoyOptions): Promise<Envoy> {
+  const [port, adminPort] = [await freePort(), await freePort()];
+  const folder = await mkdtemp(join(tmpdir(), 'envoy-'));
+  t.after(() => rm(folder, { recursive: true, force: true }));
+  await chmod(folder, 0o755); // Envoys of other users read it
+  const file = join(folder, 'envoy.json');
+  await writeFile(file, JSON.stringify(configuration(options, port, adminPort), null, 2));
+  const { uid } = options;
+  const program = startProgram(
+    t,
+    [
+      envoyBinary ?? 'envoy',
+      '--disable-hot-restart',
+      '--concurrency',
+      '1',
+      '-l',
+      'info',
+      '-c',
+      file,
+    ],
+    uid === undefined ? {} : { uid, gid: uid },
+  );
+  await eventually(() => {
+    if (!program.running) throw new Error(`Envoy ended:\n${program.output}`);
+    return accepts({ host: '127.0.0.1', port: adminPort });
+  }, 'the administration of Envoy');
+  return {
+    port,
+    program,
+    admin: async (path) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text(),
+  };
+}
+
+const type = (name: string) => ({ '@type': `type.googleapis.com/${name}` });
+const at = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
+
+function configuration(options: EnvoyOptions, port: number, adminPort: number): object {
+  const { role, target, socket, metadata } = options;
+  const secured = (kind: 'Downstream' | 'Upstream', more: object) => ({
+    name: 'envoy.transport_sockets.tls',
+    typed_config: {
+      ...type(`envoy.extensions.transport_sockets.tls.v3.${kind}TlsContext`),
+      common_tls_context: tlsContext(options),
+      ...more,
+    },
+  });
+  return {
+    node: { id: `test-${port}`, cluster: 'test', ...(metadata && { metadata }) },
+    admin: { address: at(adminPort) },
+    static_resources: {
+      listeners: [
+        {
+          name: 'listener',
+          address: at(port),
+          filter_chains: [
+            {
+              filters: [
+                {
+                  name: 'envoy.filters.network.tcp_proxy',
+                  typed_config: {
+                    ...type('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'),
+                    stat_prefix: 'passed_on',
+                    cluster: 'target',
+                  },
+                },
+              ],
+              ...(role === 'server' && {
+                transport_socket: secured('Downstream', { require_client_certificate: true }),
+              }),
+            },
+          ],
+        },
+      ],
+      clusters: [
+        {
+          name: 'target',
+          connect_timeout: '5s',
+          load_assignment: endpoint('target', at(target)),
+          ...(role === 'client' && { transport_socket: secured('Upstream', {}) }),
+        },
+        {
+          name: 'agent',
+          connect_timeout: '5s',
+          typed_extension_protocol_options: {
+            'envoy.extensions.upstreams.http.v3.HttpProtocolOptions': {
+              ...type('envoy.extensions.upstreams.http.v3.HttpProtocolOptions'),
+              explicit_http_config: { http2_protocol_options: {} },
+            },
+          },
+          load_assignment: endpoint('agent', { pipe: { path: socket } }),
+        },
+      ],
+    },
+  };
+}
+
+const endpoint = (name: string, address: object) => ({
+  cluster_name: name,
+  endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
+});
+
+function tlsContext({ svid, validation, peer, api = 'GRPC' }: Side): object {
+  const secret = (name: string) => ({
+    name,
+    sds_config: {
+      resource_api_version: 'V3',
+      api_config_source: {
+        api_type: api,
+        transport_api_version: 'V3',
+        grpc_services: [{ envoy_grpc: { cluster_name: 'agent' } }],
+      },
+    },
+  });
+  const matcher =
+    typeof peer === 'string' ? { exact: peer } : { safe_regex: { regex: peer.source } };
+  return {
+    tls_certificate_sds_secret_configs: [secret(svid)],
+    combined_validation_context: {
+      default_validation_context: {
+        match_typed_subject_alt_names: [{ san_type: 'URI', matcher }],
+      },
+      validation_context_sds_secret_config: secret(validation),
+    },
+  };
+}

@@ -238,8 +238,8 @@ async function echoes(port: number): Promise<boolean> {
 /** The serial number of each side's own certificate, as Envoy uses it. */
 async function serials(sides: Sides): Promise<(string | undefined)[]> {
   return Promise.all(
-    [sides.server, sides.client].map(async ({ admin }) => {
-      const { certificates } = JSON.parse(await admin('/certs')) as {
+    [sides.server, sides.client].map(async (envoy) => {
+      const { certificates } = JSON.parse(await envoy.admin('/certs')) as {
         certificates: { cert_chain?: { serial_number: string }[] }[];
       };
       return certificates.flatMap(({ cert_chain = [] }) => cert_chain)[0]?.serial_number;

@@ -60,6 +60,10 @@ export function writeSpki(parts: PublicKeyParts): Der {
   );
 }
 
+/** The OID of its algorithm, whether we use it or not. */
+export const spkiAlgorithm = (spki: Uint8Array): string =>
+  readWhole(spki, (r) => r.sequence(readInfo)).algorithm;
+
 /** The content of the public key's BIT STRING. */
 export const subjectPublicKey = (spki: Uint8Array): Uint8Array =>
   readWhole(spki, (r) => r.sequence(readInfo)).key;

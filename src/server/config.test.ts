@@ -533,11 +533,6 @@ const unsupported: readonly (readonly [string, string, string])[] = [
     'profiling_enabled with profiling_port or profiling_freq is not supported yet',
   ],
   [
-    'experimental { feature_flags = ["wit-svid"] }',
-    '',
-    'experimental.feature_flags with "wit-svid" is not supported yet',
-  ],
-  [
     'experimental { auth_opa_policy_engine { local { rego_path = "x" } } }',
     '',
     'experimental.auth_opa_policy_engine is not supported yet',

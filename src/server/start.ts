@@ -190,6 +190,7 @@ async function serveApi(
     joinTokens: datastore.joinTokens,
     storedBundles: datastore.bundles,
     jwtSvidsDisabled: config.jwtKeyType === undefined,
+    witSvidsEnabled: config.witKeyType !== undefined,
     manager: authorities.manager,
     keeper: authorities.keeper,
     publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),

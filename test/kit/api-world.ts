@@ -8,7 +8,7 @@ import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/mem
 import { joinTokenAttestor } from '../../src/plugins/node-attestor/join-token/server.ts';
 import type { ServerServicesDeps } from '../../src/server/api/services.ts';
 import { ChangeWatch } from '../../src/server/api/watch/change-watch.ts';
-import { startAuthorities } from '../../src/server/ca/start-authorities.ts';
+import { type AuthoritiesConfig, startAuthorities } from '../../src/server/ca/start-authorities.ts';
 import type { Datastore, NewEntry } from '../../src/server/datastore/contract.ts';
 import { openSqliteDatastore } from '../../src/server/datastore/open-sqlite.ts';
 import { createRegistry } from '../../src/server/registry/create-registry.ts';
@@ -44,7 +44,8 @@ export class ApiWorld {
     return this.#datastore;
   }
 
-  async open(): Promise<void> {
+  async open(changed: Partial<AuthoritiesConfig> = {}): Promise<void> {
+    const config = { ...authoritiesConfig, ...changed, trustDomain: this.trustDomain };
     await using opened = new AsyncDisposableStack();
     const { trustDomain, clock } = this;
     const datastore = opened.use(
@@ -62,7 +63,7 @@ export class ApiWorld {
         keyManager,
         datastore,
         registry,
-        config: { ...authoritiesConfig, trustDomain },
+        config,
         metrics: noMetrics,
         clock,
         log: silentLog,
@@ -94,7 +95,7 @@ export class ApiWorld {
       ownChain: () => ownChain,
       startedAt: clock.now(),
       jwtSvidsDisabled: false,
-      witSvidsEnabled: false,
+      witSvidsEnabled: config.witKeyType !== undefined,
       agentSpiffeIdAsSelector: false,
     };
     this.#opened = opened.move();
@@ -165,10 +166,14 @@ export class ApiWorld {
 }
 
 /** Tests that share one world, which lives as long as they run. */
-export function apiSuite(name: string, declare: (world: ApiWorld) => void): void {
+export function apiSuite(
+  name: string,
+  declare: (world: ApiWorld) => void,
+  config: Partial<AuthoritiesConfig> = {},
+): void {
   suite(name, () => {
     const world = new ApiWorld();
-    before(() => world.open());
+    before(() => world.open(config));
     after(() => world.close());
     declare(world);
   });

@@ -45,25 +45,27 @@ import { getEntry } from './entry/get-entry.ts';
 import { listEntries } from './entry/list-entries.ts';
 import { syncAuthorizedEntries } from './entry/sync-authorized-entries.ts';
 import { type IsServingDeps, isServing } from './health/is-serving.ts';
-import { later, laterService, unimplemented } from './later.ts';
 import { type LocalAuthorityDeps, localAuthorityService } from './local-authority/service.ts';
 import { getLogger } from './logger/get-logger.ts';
 import { resetLogLevel } from './logger/reset-log-level.ts';
 import { setLogLevel } from './logger/set-log-level.ts';
+import { batchNewWitSvid } from './svid/batch-new-wit-svid.ts';
 import { batchNewX509Svid } from './svid/batch-new-x509-svid.ts';
 import type { JwtSvidDeps } from './svid/jwt-svid-answer.ts';
 import { mintJwtSvid } from './svid/mint-jwt-svid.ts';
+import { type MintWitSvidDeps, mintWitSvid } from './svid/mint-wit-svid.ts';
 import { mintX509Svid } from './svid/mint-x509-svid.ts';
 import { newDownstreamX509Ca } from './svid/new-downstream-x509-ca.ts';
 import { newJwtSvid } from './svid/new-jwt-svid.ts';
-import { watchService } from './watch/service.ts';
-import type { WatchChangesDeps } from './watch/watch-changes.ts';
 import { batchCreateFederationRelationship } from './trust-domain/batch-create-federation-relationship.ts';
 import { batchDeleteFederationRelationship } from './trust-domain/batch-delete-federation-relationship.ts';
 import { batchUpdateFederationRelationship } from './trust-domain/batch-update-federation-relationship.ts';
 import { getFederationRelationship } from './trust-domain/get-federation-relationship.ts';
 import { listFederationRelationships } from './trust-domain/list-federation-relationships.ts';
 import { refreshBundle } from './trust-domain/refresh-bundle.ts';
+import { unimplemented } from './unimplemented.ts';
+import { watchService } from './watch/service.ts';
+import type { WatchChangesDeps } from './watch/watch-changes.ts';
 
 /** Assembled by `start.ts`; each handler sees no more of it than it declares. */
 export type ServerServicesDeps = Pick<
@@ -73,6 +75,7 @@ export type ServerServicesDeps = Pick<
   Pick<AttestAgentDeps, 'nodeAttestors' | 'agentSpiffeIdAsSelector'> &
   Pick<CreateJoinTokenDeps, 'joinTokens' | 'clock' | 'newUuid'> &
   Pick<JwtSvidDeps, 'jwtSvidsDisabled'> &
+  Pick<MintWitSvidDeps, 'witSvidsEnabled'> &
   Pick<IsServingDeps, 'storedBundles'> &
   Pick<GetInfoDeps, 'ownChain' | 'startedAt'> &
   WatchChangesDeps &
@@ -81,9 +84,9 @@ export type ServerServicesDeps = Pick<
     readonly issuer: Issuer;
     readonly trustDomain: TrustDomainName;
     readonly logLevels: LevelControl;
+    readonly bundleManager: BundleManager;
   };
 
-    readonly bundleManager: BundleManager;
 export type ServerServices = {
   /** For callers from the network. */
   readonly tcp: readonly BoundService<Call>[];
@@ -150,10 +153,10 @@ const svidService = (deps: ServerServicesDeps) =>
   implement<typeof SVID, Call>(SVID, {
     mintX509SVID: (request, call) => mintX509Svid(deps, request, call),
     mintJWTSVID: (request, call) => mintJwtSvid(deps, request, call),
-    mintWITSVID: unimplemented('WIT functionality is disabled'),
+    mintWITSVID: (request, call) => mintWitSvid(deps, request, call),
     batchNewX509SVID: (request, call) => batchNewX509Svid(deps, request, call),
     newJWTSVID: (request, call) => newJwtSvid(deps, request, call),
-    batchNewWITSVID: later(SVID.method.batchNewWITSVID),
+    batchNewWITSVID: (request, call) => batchNewWitSvid(deps, request, call),
     newDownstreamX509CA: (request, call) => newDownstreamX509Ca(deps, request, call),
   });
 
@@ -167,8 +170,6 @@ const loggerService = (deps: ServerServicesDeps) =>
 const debugService = (deps: ServerServicesDeps) =>
   implement<typeof Debug, Call>(Debug, { getInfo: createGetInfo(deps) });
 
-/** SPIRE's answer, whatever its feature flags say. */
-const WIT_MISSING = 'WIT-SVID functionality is not yet implemented';
 const trustDomainService = (deps: ServerServicesDeps) =>
   implement<typeof TrustDomain, Call>(TrustDomain, {
     listFederationRelationships: (request) => listFederationRelationships(deps, request),
@@ -182,3 +183,5 @@ const trustDomainService = (deps: ServerServicesDeps) =>
     refreshBundle: (request, call) => refreshBundle(deps, request, call),
   });
 
+/** SPIRE's answer, whatever its feature flags say. */
+const WIT_MISSING = 'WIT-SVID functionality is not yet implemented';

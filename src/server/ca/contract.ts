@@ -1,5 +1,6 @@
 import type { PublicKey } from '../../crypto/signer.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import type { WitKey } from '../../spiffe/wit-key.ts';
 
 /** A certificate chain, leaf first, root left out. */
 export type IssuedX509Svid = {
@@ -39,12 +40,8 @@ export type IssuedJwtSvid = {
   readonly expiresAt: number;
 };
 
-export type WitSvidRequest = {
+export type WitSvidRequest = WitKey & {
   readonly id: SpiffeId;
-  /** The workload's own key, which the token binds (`cnf.jwk`). */
-  readonly publicKey: PublicKey;
-  /** The algorithm that the workload will sign with; already checked against its key. */
-  readonly signingAlgorithm: string;
   /** 0 or less: one hour. */
   readonly ttlSeconds: number;
 };

@@ -103,7 +103,7 @@ export function createIssuer({ config, active, clock }: IssuerDeps): Issuer {
       checkSvidId('WIT-SVID', id, config.trustDomain);
       const times = timesOf(key, orDefault(ttlSeconds, WIT_SVID_TTL_SECONDS), now());
       const claims = {
-        cnf: { jwk: { ...jwkFromPublicKey(publicKey.spki), alg: signingAlgorithm } },
+        cnf: { jwk: boundJwk(publicKey.spki, signingAlgorithm) },
         exp: times.expiresAt,
         iat: times.issuedAt,
         ...(config.witIssuer !== undefined && { iss: config.witIssuer }),
@@ -152,6 +152,13 @@ function issuerOf({ certificate }: X509Ca): CertificateIssuer {
     throw new Fault('internal', 'the X509 CA certificate has no subject key ID');
   }
   return { subject, subjectKeyId };
+}
+
+/** The workload's key as the token binds it (RFC 7800 §3.2), its members in SPIRE's order. */
+function boundJwk(spki: Uint8Array, alg: string) {
+  const jwk = jwkFromPublicKey(spki);
+  if (jwk.kty === 'RSA') return { kty: jwk.kty, alg, n: jwk.n, e: jwk.e };
+  return { kty: jwk.kty, crv: jwk.crv, alg, x: jwk.x, y: jwk.y };
 }
 
 type TokenTimes = { readonly issuedAt: number; readonly expiresAt: number };

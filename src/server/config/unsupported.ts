@@ -24,10 +24,6 @@ export function findUnsupported(
       used: server.profilingEnabled && (server.profilingPort > 0 || server.profilingFreq > 0),
     },
     {
-      name: 'experimental.feature_flags with "wit-svid"',
-      used: experimental.featureFlags.includes('wit-svid'),
-    },
-    {
       name: 'experimental.auth_opa_policy_engine',
       used: experimental.authOpaPolicyEngine !== undefined,
     },

@@ -1,7 +1,7 @@
 import { implement } from '../../../rpc/service.ts';
 import { LocalAuthority } from '../../../wire/gen/spire/api/server/localauthority/v1/localauthority_pb.ts';
 import type { Call } from '../call.ts';
-import { unimplemented } from '../later.ts';
+import { unimplemented } from '../unimplemented.ts';
 import { activateJwtAuthority } from './activate-jwt-authority.ts';
 import { activateX509Authority } from './activate-x509-authority.ts';
 import { getJwtAuthorityState } from './get-jwt-authority-state.ts';

@@ -33,3 +33,14 @@ export function logJwtSvid(
     expiration: rfc3339(svid.expiresAt),
   });
 }
+
+export function logMintedWitSvid(
+  log: Log,
+  { id, svid }: { id: SpiffeId; svid: IssuedJwtSvid },
+): void {
+  if (!log.enabled('debug')) return;
+  log.debug('Server CA successfully signed WIT-SVID', {
+    spiffe_id: id.toString(),
+    expiration: rfc3339(svid.expiresAt),
+  });
+}

@@ -7,6 +7,7 @@ import { Fault } from '../../../base/fault.ts';
 import { generateKey } from '../../../crypto/keys.ts';
 import { parseCertificate } from '../../../crypto/x509/certificate.ts';
 import { verifyChain } from '../../../crypto/x509/verify-chain.ts';
+import { Encoded } from '../../../rpc/service.ts';
 import { NewDownstreamX509CARequestSchema } from '../../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import { rfc3339, sha256Hex } from '../audit-values.ts';
 import type { Caller } from '../caller.ts';
@@ -23,7 +24,9 @@ apiSuite('NewDownstreamX509CA', (world) => {
     { preferredTtl = 0, call = testCall({ caller: downstream() }), deps = world.deps } = {},
   ) => {
     const request = create(NewDownstreamX509CARequestSchema, { csr, preferredTtl });
-    return { answer: await newDownstreamX509Ca(deps, request, call), call };
+    const message = await newDownstreamX509Ca(deps, request, call);
+    assert.ok(!(message instanceof Encoded));
+    return { answer: message, call };
   };
 
   test('signs a CA of the trust domain, of which only the key comes from the request', async () => {

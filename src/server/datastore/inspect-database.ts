@@ -30,7 +30,13 @@ export type Inspection = {
  * Looks, without changing anything, whether this server may work on the database (`reference/server.md` §8.2). Throws
  * 'failed-precondition' with what to do where it may not.
  */
-export async function inspectDatabase(db: Database, inspection: Inspection): Promise<Found> {
+export const inspectDatabase = (db: Database, inspection: Inspection): Promise<Found> =>
+  db
+    .transaction()
+    .setAccessMode('read only') // one snapshot: another server may be migrating it
+    .execute((tx) => inspect(tx, inspection));
+
+async function inspect(db: Database, inspection: Inspection): Promise<Found> {
   const columns = await storedColumns(db);
   if (columns.size === 0) return { kind: 'empty' };
   const { version, codeVersion } = await readMigration(db, columns);

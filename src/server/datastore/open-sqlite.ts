@@ -17,6 +17,7 @@ import type { Schema } from './schema.ts';
 import { sqliteDialect } from './sqlite-driver.ts';
 import { parseSqliteDsn } from './sqlite-dsn.ts';
 import { SqliteThread } from './sqlite-thread.ts';
+import { watchedRunner } from './watched-runner.ts';
 
 export type SqliteDatastoreOptions = {
   /** As SPIRE's `connection_string` for `sqlite3`: a path, or `file:path?mode=…&_synchronous=…`. */
@@ -41,7 +42,8 @@ export async function openSqliteDatastore(options: SqliteDatastoreOptions): Prom
   log.info('Opening SQL database', { db_type: 'sqlite3' });
   await using opened = new AsyncDisposableStack();
   const thread = opened.use(await SqliteThread.open(dsn));
-  const runner = options.logSql ? loggedRunner(thread, log) : thread;
+  const watched = watchedRunner(thread, log);
+  const runner = options.logSql ? loggedRunner(watched, log) : watched;
   const db = new Kysely<Schema>({ dialect: sqliteDialect(runner, dsn.transactionLock) });
   opened.defer(() => db.destroy());
   const deps: StoreDeps = { db, dialect: sqlite, clock };

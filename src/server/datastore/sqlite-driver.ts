@@ -12,7 +12,7 @@ import {
 import { Fault } from '../../base/fault.ts';
 import { isBatched } from './batch.ts';
 import { sqliteFault } from './sqlite-fault.ts';
-import type { Outcome, SqlValue, Statement } from './sqlite-messages.ts';
+import { COMMIT, type Outcome, type SqlValue, type Statement } from './sqlite-messages.ts';
 
 /** How a transaction that writes begins; one that only reads never takes a lock. */
 export type TransactionLock = 'deferred' | 'immediate' | 'exclusive';
@@ -109,7 +109,7 @@ class Connection implements DatabaseConnection {
   }
 
   async commit(): Promise<void> {
-    const answer = this.#runner.run({ sql: 'commit', parameters: [], inTransaction: true });
+    const answer = this.#runner.run({ sql: COMMIT, parameters: [], inTransaction: true });
     const [begun, outcome] = await Promise.all([this.#begun, answer]);
     if (begun !== undefined) success(begun);
     success(outcome);

@@ -14,8 +14,13 @@ const remedies: Readonly<Record<number, string>> = {
   26: 'it is left as it is; set connection_string to another path',
 };
 
+const LOST_REMEDY = 'nothing was written; put it back, or restart the server on a backup';
+
 /** What SQLite said, as SPIRE passes it on (`reference/server.md` §8.3, "errors"). */
 export function sqliteFault({ message, code }: Failure): Fault {
+  if (code === 'lost') {
+    return new Fault('unknown', `datastore-sql: ${message} (${LOST_REMEDY})`);
+  }
   if (code === undefined) return new Fault('internal', `datastore-sql: ${message}`);
   const primary = code & 0xff;
   const remedy = remedies[primary];

@@ -1,4 +1,4 @@
-/** What the main thread and the database thread tell one another. Both only type it: nothing here runs. */
+/** What the main thread and the database thread tell one another. */
 
 export type SqlValue = null | number | bigint | string | Uint8Array;
 export type SqlRow = Readonly<Record<string, SqlValue>>;
@@ -24,12 +24,18 @@ export type Outcome =
   /** The statement's transaction is no longer open; nothing was done. */
   | { readonly kind: 'no-transaction' };
 
-/** `code` is SQLite's extended result code; undefined where the failure is not SQLite's. */
+/**
+ * `code` is SQLite's extended result code; undefined where the failure is not SQLite's; 'lost' where the file that is
+ * open is not the one that the next start would open: nothing was done.
+ */
 export type Failure = {
   readonly kind: 'failed';
   readonly message: string;
-  readonly code: number | undefined;
+  readonly code: number | 'lost' | undefined;
 };
+
+/** The statement that ends a transaction. */
+export const COMMIT = 'commit';
 
 export type Opening = { readonly uri: string; readonly busyTimeoutMilliseconds: number };
 export type Opened = { readonly kind: 'opened' } | Failure;

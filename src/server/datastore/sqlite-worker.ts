@@ -1,6 +1,7 @@
 /** The thread that holds the database: `node:sqlite` is synchronous, and waits here for locks and disks. */
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import { DatabaseFiles } from './database-files.ts';
 import type {
   Failure,
   Opened,
@@ -10,6 +11,7 @@ import type {
   SqlRow,
   Statement,
 } from './sqlite-messages.ts';
+import { COMMIT } from './sqlite-messages.ts';
 
 /** Enough for every statement of the stores; a list of values has a text for each length. */
 const MAX_PREPARED = 256;
@@ -25,6 +27,7 @@ function serve(main: NonNullable<typeof parentPort>, opening: Opening): void {
     main.close();
     return;
   }
+  const files = filesOf(database);
   const prepare = createPreparer(database);
   main.on('message', (request: Request) => {
     if (request === 'close') {
@@ -33,7 +36,7 @@ function serve(main: NonNullable<typeof parentPort>, opening: Opening): void {
       return;
     }
     main.postMessage(
-      request.map((statement) => run(database, prepare, statement)),
+      request.map((statement) => run({ database, files, prepare }, statement)),
       [],
     );
   });
@@ -50,13 +53,30 @@ function open({ uri, busyTimeoutMilliseconds }: Opening): DatabaseSync | Failure
 
 type Prepare = (sql: string) => { readonly statement: StatementSync; readonly reads: boolean };
 
-function run(database: DatabaseSync, prepare: Prepare, statement: Statement): Outcome {
+/** A database in memory has none. */
+function filesOf(database: DatabaseSync): DatabaseFiles | undefined {
+  const path = database.location();
+  return path === null ? undefined : new DatabaseFiles(path);
+}
+
+type Open = {
+  readonly database: DatabaseSync;
+  readonly files: DatabaseFiles | undefined;
+  readonly prepare: Prepare;
+};
+
+function run({ database, files, prepare }: Open, statement: Statement): Outcome {
   if (statement.inTransaction && !database.isTransaction) return { kind: 'no-transaction' };
+  // Before anything is read or begun, and before it is made durable.
+  const looks = !statement.inTransaction || statement.sql === COMMIT;
+  const problem = looks ? files?.problem() : undefined;
+  if (problem !== undefined) return { kind: 'failed', message: problem, code: 'lost' };
   try {
     const prepared = prepare(statement.sql);
     const parameters = statement.parameters as SQLInputValue[];
     if (prepared.reads) return { kind: 'rows', rows: read(prepared.statement, parameters) };
     const { changes, lastInsertRowid } = prepared.statement.run(...parameters);
+    if (looks) files?.note();
     return { kind: 'changed', changes, lastId: lastInsertRowid };
   } catch (error) {
     return failure(error);

@@ -564,8 +564,8 @@ const SQL = 'DataStore "sql" { plugin_data { database_type = "sqlite3" connectio
 const unsupportedPlugins: readonly (readonly [string, readonly string[]])[] = [
   [`${SQL} KeyManager "aws_kms" {}`, ['KeyManager "aws_kms" is not supported yet']],
   [
-    `${SQL} KeyManager "memory" {} UpstreamAuthority "disk" {}`,
-    ['UpstreamAuthority "disk" is not supported yet'],
+    `${SQL} KeyManager "memory" {} UpstreamAuthority "vault" {}`,
+    ['UpstreamAuthority "vault" is not supported yet'],
   ],
   [
     `${SQL} KeyManager "memory" {} NodeAttestor "k8s_psat" {} NodeAttestor "x509pop" {}`,

@@ -43,7 +43,10 @@ async function load(t: TestContext, plugins: readonly PluginSection[]) {
     listeners.add(listener);
     return { [Symbol.dispose]: () => void listeners.delete(listener) };
   };
-  const loaded = await loadServerPlugins({ plugins, nodeAttestorEnv, onSigusr1, log }, opened);
+  const loaded = await loadServerPlugins(
+    { plugins, nodeAttestorEnv, upstreamAuthorityEnv: nodeAttestorEnv, onSigusr1, log },
+    opened,
+  );
   return { ...loaded, lines, opened, listeners };
 }
 

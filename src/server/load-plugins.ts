@@ -14,17 +14,25 @@ import {
 } from '../plugins/node-attestor/builtins.ts';
 import type { ServerNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { joinTokenAttestor } from '../plugins/node-attestor/join-token/server.ts';
+import {
+  type UpstreamAuthorityEnv,
+  upstreamAuthorities,
+} from '../plugins/upstream-authority/builtins.ts';
+import type { UpstreamAuthority } from '../plugins/upstream-authority/contract.ts';
 import { countComplaint, serverPluginKinds } from './config/plugin-kinds.ts';
 
 export type ServerPlugins = {
   readonly keyManager: KeyManager;
   /** By name; join tokens need not be configured. */
   readonly nodeAttestors: ReadonlyMap<string, ServerNodeAttestor>;
+  /** undefined: the server's CAs sign themselves. */
+  readonly upstreamAuthority: UpstreamAuthority | undefined;
 };
 
 export type LoadServerPluginsDeps = {
   readonly plugins: readonly PluginSection[];
   readonly nodeAttestorEnv: Omit<ServerNodeAttestorEnv, 'log'>;
+  readonly upstreamAuthorityEnv: Omit<UpstreamAuthorityEnv, 'log'>;
   /** The signal at which plugins whose settings are in files of their own read these again. */
   readonly onSigusr1: OnSignal;
   readonly log: Log;
@@ -32,7 +40,7 @@ export type LoadServerPluginsDeps = {
 
 /** Loads what is configured, in the file's order of each kind; `opened` ends it. Throws with SPIRE's words. */
 export async function loadServerPlugins(
-  { plugins, nodeAttestorEnv, onSigusr1, log: parent }: LoadServerPluginsDeps,
+  { plugins, nodeAttestorEnv, upstreamAuthorityEnv, onSigusr1, log: parent }: LoadServerPluginsDeps,
   opened: AsyncDisposableStack,
 ): Promise<ServerPlugins> {
   const log = parent.child({ subsystem_name: 'catalog' });
@@ -63,6 +71,11 @@ export async function loadServerPlugins(
     ...nodeAttestorEnv,
     log: pluginLog,
   }));
+  const upstreams = await load('UpstreamAuthority', upstreamAuthorities, (pluginLog) => ({
+    ...upstreamAuthorityEnv,
+    log: pluginLog,
+  }));
+  const [upstreamAuthority] = upstreams.values();
   const [keyManager] = keyManagers.values();
   if (keyManager === undefined) throw new TypeError('the count of key managers was checked');
   opened.defer(() => {
@@ -74,7 +87,8 @@ export async function loadServerPlugins(
     }),
   );
   const joinToken = joinTokenAttestor(nodeAttestorEnv);
-  return { keyManager, nodeAttestors: new Map([[joinToken.name, joinToken], ...attestors]) };
+  const nodeAttestors = new Map([[joinToken.name, joinToken], ...attestors]);
+  return { keyManager, nodeAttestors, upstreamAuthority };
 }
 
 function checkCount(kind: PluginKind, count: number): void {

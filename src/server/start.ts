@@ -7,6 +7,7 @@ import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
+import { logList } from '../ops/log-list.ts';
 import { timedCall } from '../ops/metrics-call.ts';
 import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
@@ -25,8 +26,8 @@ import { checkAddressFree } from './endpoints/bind.ts';
 import { startServerSvid } from './endpoints/server-svid.ts';
 import { type Endpoints, startEndpoints } from './endpoints/start-endpoints.ts';
 import { createClientVerifier } from './endpoints/verify-client.ts';
-import { serverHealthChecks } from './health-checks.ts';
 import { checkBundleEndpointFree, startFederation } from './federation/start-federation.ts';
+import { serverHealthChecks } from './health-checks.ts';
 import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
 import { openDatastore } from './open-datastore.ts';
 import type { Registry } from './registry/contract.ts';
@@ -40,9 +41,9 @@ export type ServerEnv = {
   /** How loud that log is. */
   readonly logLevels: LevelControl;
   readonly clock: Clock;
-  /** SIGUSR1: plugins read their files again. */
   /** Variables that name proxies. */
   readonly environment: Readonly<Record<string, string | undefined>>;
+  /** SIGUSR1: plugins read their files again. */
   readonly onSigusr1: OnSignal;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -79,8 +80,8 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   tellConfigured(config, log);
   checkSocketPath(config.socketPath);
   await checkAddressFree(config.bindAddress, config.bindPort);
-  await checkSocketFree(config.socketPath);
   await checkBundleEndpointFree(config.federation);
+  await checkSocketFree(config.socketPath);
   await openDataDirectory(config.dataDir);
 
   await using opened = new AsyncDisposableStack();
@@ -106,6 +107,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
         x509Authorities: () =>
           registry.bundles.get(trustDomain)?.x509Authorities.map(({ der }) => der) ?? [],
       },
+      upstreamAuthorityEnv: { clock, trustDomain },
       onSigusr1: env.onSigusr1,
       log,
     },
@@ -114,7 +116,16 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   signal.throwIfAborted();
   const keyManager = countedKeyManager(plugins.keyManager, metrics, 'server');
   const authorities = opened.use(
-    await startAuthorities({ keyManager, datastore, registry, config, metrics, clock, log }),
+    await startAuthorities({
+      keyManager,
+      datastore,
+      registry,
+      upstream: plugins.upstreamAuthority && { authority: plugins.upstreamAuthority, ...env },
+      config,
+      metrics,
+      clock,
+      log,
+    }),
   );
   signal.throwIfAborted();
   const parts = { telemetry, datastore, registry, plugins, authorities, startedAt };
@@ -139,7 +150,7 @@ const ENTRY_CACHE_RELOAD = ['entry', 'cache', 'reload'];
 const tellConfigured = (config: ServerConfig, log: Log): void => {
   if (config.jwtKeyType === undefined) log.info('JWT-SVID profile is disabled');
   log.info('Configured', {
-    admin_ids: `[${config.adminIds.join(' ')}]`,
+    admin_ids: logList(config.adminIds.map(String)),
     data_dir: config.dataDir,
     launch_log_level: config.log.level,
     version: SPIRE_VERSION,
@@ -151,7 +162,7 @@ async function serveApi(
   config: ServerConfig,
   { clock, random, log, logLevels, environment }: ServerEnv,
   opened: AsyncDisposableStack,
-): Promise<Endpoints> {
+): Promise<Pick<Endpoints, 'tcpAddress' | 'failed'>> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
   const { issuer } = authorities;
   const { metrics } = telemetry;
@@ -166,7 +177,6 @@ async function serveApi(
     }),
   );
   lendSvid(telemetry, svid, registry, { clock });
-  log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const federation = opened.use(
     await startFederation({
       ...registry,
@@ -179,6 +189,7 @@ async function serveApi(
       log,
     }),
   );
+  log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const changes = opened.use(new ChangeWatch({ ...registry, trustDomain, clock, random, log }));
   const services = serverServices({
     ...registry,
@@ -195,9 +206,9 @@ async function serveApi(
     keeper: authorities.keeper,
     publishJwtAuthority: (authority) => authorities.publishJwtAuthority(authority),
     newUuid: randomUUID,
+    bundleManager: federation.bundleManager,
     ownChain: () => svid.current().chain,
     startedAt,
-    bundleManager: federation.bundleManager,
     logLevels,
     changes,
   });
@@ -219,6 +230,7 @@ async function serveApi(
       bindPort: config.bindPort,
       socketPath: config.socketPath,
       mustNameCaller: auditLogEnabled,
+      proxyProtocolTrustedCidrs: config.proxyProtocolTrustedCidrs,
       services,
       intercept,
       svid,
@@ -226,12 +238,12 @@ async function serveApi(
       log,
     }),
   );
-}
-
   return {
     tcpAddress: endpoints.tcpAddress,
     failed: Promise.race([endpoints.failed, federation.failed]),
   };
+}
+
 async function watchHealth(
   { datastore, authorities }: Parts,
   { trustDomain, socketPath, healthChecks }: ServerConfig,

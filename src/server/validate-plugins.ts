@@ -4,6 +4,7 @@ import { type PluginSection, type ReadFile, withDataFile } from '../catalog/plug
 import { validatePlugin } from '../catalog/validate-plugin.ts';
 import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
 import { serverNodeAttestors } from '../plugins/node-attestor/builtins.ts';
+import { upstreamAuthorities } from '../plugins/upstream-authority/builtins.ts';
 import { readDatastoreFile } from './config/datastore.ts';
 import { countComplaint, serverPluginKinds } from './config/plugin-kinds.ts';
 import type { DatastoreSettings, ServerConfig } from './config/server-config.ts';
@@ -74,6 +75,8 @@ async function pluginNotes(section: PluginSection): Promise<readonly string[]> {
       return await validatePlugin({ kind: type, builtIns: serverKeyManagers }, section);
     case 'NodeAttestor':
       return await validatePlugin({ kind: type, builtIns: serverNodeAttestors }, section);
+    case 'UpstreamAuthority':
+      return await validatePlugin({ kind: type, builtIns: upstreamAuthorities }, section);
     default:
       throw new Fault(
         'invalid',

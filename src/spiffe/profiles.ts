@@ -58,13 +58,16 @@ export const serverTemplate = (
 ): CertificateTemplate =>
   svidTemplate(SpiffeId.server(trustDomain), DEFAULT_SUBJECT_DER, [], { ...basics, issuer });
 
-/** A serial number is added to the subject unless it has one, so that no two CAs have the same name. */
+/** A serial number is added to a CA's subject unless it has one, so that no two CAs have the same name. DER. */
+export const caSubject = (subject: Subject, serialNumber: bigint): Uint8Array =>
+  subjectDer({ SERIALNUMBER: [serialNumber.toString()], ...subject });
+
 export function selfSignedCaTemplate(
   trustDomain: TrustDomain,
   subject: Subject,
   basics: CertificateBasics,
 ): CertificateTemplate {
-  const name = subjectDer({ SERIALNUMBER: [basics.serialNumber.toString()], ...subject });
+  const name = caSubject(subject, basics.serialNumber);
   return { ...caTemplate(trustDomain, basics), issuer: name, subject: name };
 }
 

@@ -63,6 +63,7 @@ export class ApiWorld {
         keyManager,
         datastore,
         registry,
+        upstream: undefined,
         config,
         metrics: noMetrics,
         clock,

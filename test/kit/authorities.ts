@@ -6,6 +6,7 @@ import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/mem
 import {
   type Authorities,
   type AuthoritiesConfig,
+  type AuthoritiesDeps,
   startAuthorities,
 } from '../../src/server/ca/start-authorities.ts';
 import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
@@ -30,6 +31,13 @@ export const authoritiesConfig: AuthoritiesConfig = {
   witIssuer: undefined,
 };
 
+export type CaWorldParts = {
+  readonly log?: Log;
+  readonly clock?: Clock;
+  readonly metrics?: Metrics;
+  readonly upstream?: AuthoritiesDeps['upstream'];
+};
+
 /** What a server's authorities leave when its process ends, and what starts them again on it. */
 export class CaWorld {
   readonly journals = new MemoryCaJournals();
@@ -37,14 +45,12 @@ export class CaWorld {
   clock = new VirtualClock();
   keyManager: KeyManager = createMemoryKeyManager();
 
-  start(
-    config: Partial<AuthoritiesConfig> = {},
-    with_: { log?: Log; clock?: Clock; metrics?: Metrics } = {},
-  ) {
+  start(config: Partial<AuthoritiesConfig> = {}, with_: CaWorldParts = {}) {
     return startAuthorities({
       keyManager: this.keyManager,
       datastore: { caJournals: this.journals },
       registry: { bundles: this.bundles },
+      upstream: with_.upstream,
       config: { ...authoritiesConfig, ...config },
       metrics: with_.metrics ?? noMetrics,
       clock: with_.clock ?? this.clock,

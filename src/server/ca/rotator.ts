@@ -1,5 +1,6 @@
-import { reasonOf } from '../../base/fault.ts';
+import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import { rpcErrorText } from '../../rpc/status.ts';
 import type { Authority } from './authority.ts';
 import type { AuthoritySlots } from './slots.ts';
 
@@ -16,7 +17,7 @@ export type RotatorDeps = {
 };
 
 export type Rotator = {
-  /** A round in which nothing may fail: the first one, at start. */
+  /** The first round, at start, after which everything can sign; throws what keeps it from that. */
   rotateOrThrow(): Promise<void>;
   /** One round of the loop. Failures are logged and counted. */
   rotate(): Promise<void>;
@@ -27,30 +28,37 @@ export type Rotator = {
 export function createRotator({ x509, keys, log }: RotatorDeps): Rotator {
   let failures = 0;
 
-  const attempt = async (name: string, slots: Rotated): Promise<boolean> => {
+  /** Resolves with what went wrong, worded as the status that it is in SPIRE; undefined if nothing did. */
+  const failureOf = async (name: string, slots: Rotated): Promise<unknown> => {
     try {
       await slots.rotate();
-      return true;
+      return undefined;
     } catch (error) {
       failures++;
-      log.error(`Unable to rotate ${name}`, { error: reasonOf(error) });
-      return false;
+      const failure = asStatus(error);
+      log.error(`Unable to rotate ${name}`, { error: reasonOf(failure) });
+      return failure;
     }
   };
 
   return {
     async rotateOrThrow() {
-      await x509.rotate();
-      for (const { slots } of keys) await slots.rotate();
+      for (const { name, slots } of [{ name: 'X509 CA', slots: x509 }, ...keys]) {
+        const failure = await failureOf(name, slots);
+        if (slots.active === undefined) throw failure;
+      }
     },
 
     async rotate() {
-      const rotated = await attempt('X509 CA', x509);
-      if (!rotated && x509.active === undefined) return;
-      for (const { name, slots } of keys) await attempt(name, slots);
+      await failureOf('X509 CA', x509);
+      if (x509.active === undefined) return;
+      for (const { name, slots } of keys) await failureOf(name, slots);
     },
 
     problem: () =>
       failures > MAX_FAILURES ? 'rotations exceed the threshold number of failures' : undefined,
   };
 }
+
+const asStatus = (error: unknown): unknown =>
+  error instanceof Fault ? new Fault(error.kind, rpcErrorText(error), { cause: error }) : error;

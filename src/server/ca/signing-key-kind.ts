@@ -13,11 +13,11 @@ import {
 } from '../../wire/gen/private/server/journal/journal_pb.ts';
 import type { SigningKey, SlotId } from './authority.ts';
 import type { AuthorityKind } from './authority-kind.ts';
-import type { BundleKeeper } from './bundle-keeper.ts';
 
 export type SigningKeyKindDeps = {
   readonly keyManager: Pick<KeyManager, 'generateKey' | 'getKey'>;
-  readonly keeper: Pick<BundleKeeper, 'append'>;
+  /** When it resolves, whoever reads the bundle can verify what the key signs. */
+  readonly publish: (key: KeyAuthority) => Promise<unknown>;
   readonly bundle: () => Bundle | undefined;
   readonly keyType: KeyType;
   readonly ttlSeconds: number;
@@ -79,7 +79,7 @@ function shared(deps: SigningKeyKindDeps, row: (typeof rows)[keyof typeof rows])
         notAfter: issuedAt + deps.ttlSeconds,
         signer,
       };
-      await deps.keeper.append({ [row.inBundle]: [bundleMember(key)] });
+      await deps.publish(bundleMember(key));
       return key;
     },
 

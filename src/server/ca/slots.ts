@@ -102,9 +102,11 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     const current = this.#usable(this.#current);
     if (current === undefined) throw new Fault('internal', `${this.#kind.name} expired at once`);
     const now = this.#now();
+    const isOver = () => this.#usable(this.#next) !== undefined && now > activateTime(current);
+    // What can sign does so whether or not its successor can be made.
+    if (this.#active !== current && !isOver()) await this.#activate(current);
     if (!this.#usable(this.#next) && now > prepareTime(current)) await this.#prepareNext();
-    if (this.#usable(this.#next) && now > activateTime(current)) await this.#activateNext();
-    else if (this.#active !== current) await this.#activate(current);
+    if (isOver()) await this.#activateNext();
   }
 
   async #prepareCurrent(): Promise<void> {

@@ -19,6 +19,7 @@ import { pruneJournals } from './prune-journals.ts';
 import { createRotator } from './rotator.ts';
 import { createJwtKeyKind, createWitKeyKind } from './signing-key-kind.ts';
 import { AuthoritySlots } from './slots.ts';
+import { Upstream, type UpstreamDeps } from './upstream/upstream.ts';
 import { createX509CaKind, x509AuthorityId } from './x509-ca-kind.ts';
 
 const SECOND = 1000;
@@ -41,6 +42,8 @@ export type AuthoritiesDeps = {
   readonly keyManager: Pick<KeyManager, 'generateKey' | 'getKey' | 'getKeys'>;
   readonly datastore: Pick<Datastore, 'caJournals'>;
   readonly registry: { readonly bundles: Pick<BundleRegistry, 'get' | 'modify'> };
+  /** undefined: X.509 CAs sign themselves. */
+  readonly upstream: Pick<UpstreamDeps, 'authority' | 'random' | 'signal'> | undefined;
   readonly config: AuthoritiesConfig;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -85,7 +88,28 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
     clock,
     log,
   });
-  const { x509, jwt, wit } = await loadSlots({ ...deps, log }, journal, keeper);
+  const stop = new AbortController();
+  const { signal } = stop;
+  const publishLocally = async (key: KeyAuthority) =>
+    (await keeper.append({ jwtAuthorities: [key] })).jwtAuthorities;
+  const upstream =
+    deps.upstream &&
+    new Upstream({
+      ...deps.upstream,
+      signal: AbortSignal.any([deps.upstream.signal, signal]),
+      bundles: deps.registry.bundles,
+      publishLocally,
+      trustDomain: config.trustDomain,
+      clock,
+      log,
+    });
+  const publishJwtKey = (key: KeyAuthority) =>
+    upstream === undefined ? publishLocally(key) : upstream.publishJwtKey(key);
+  const { x509, jwt, wit } = await loadSlots({ ...deps, log }, journal, {
+    keeper,
+    upstream,
+    publishJwtKey,
+  });
   const rotator = createRotator({
     x509,
     keys: [
@@ -94,10 +118,16 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
     ],
     log,
   });
-  await rotator.rotateOrThrow();
+  upstream?.guard(x509);
+  try {
+    await rotator.rotateOrThrow();
+  } catch (error) {
+    stop.abort();
+    await upstream?.settled();
+    throw error;
+  }
+  upstream?.follow();
 
-  const stop = new AbortController();
-  const { signal } = stop;
   const every = (milliseconds: number, task: () => Promise<void>) =>
     repeat({ clock, signal, milliseconds }, task);
   const pruning = {
@@ -119,35 +149,53 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
   };
   return {
     issuer: countedIssuer(createIssuer({ config, active, clock }), metrics),
-    manager: { x509, jwt, wit, hasUpstream: false, problem: () => rotator.problem() },
-    keeper,
-    async publishJwtAuthority(authority) {
-      const bundle = await keeper.append({ jwtAuthorities: [authority] });
-      return bundle.jwtAuthorities;
+    manager: {
+      x509,
+      jwt,
+      wit,
+      hasUpstream: upstream !== undefined,
+      problem: () => rotator.problem(),
     },
+    keeper,
+    publishJwtAuthority: publishJwtKey,
     async [Symbol.asyncDispose]() {
       stop.abort();
+      await upstream?.settled();
       await loops;
     },
   };
 }
 
+/** How what is prepared becomes known. */
+type Publication = {
+  readonly keeper: Pick<BundleKeeper, 'append'>;
+  readonly upstream: Upstream | undefined;
+  readonly publishJwtKey: (key: KeyAuthority) => Promise<unknown>;
+};
+
 async function loadSlots(
   { keyManager, registry, config, metrics, clock, log }: AuthoritiesDeps,
   journal: Journal,
-  keeper: ReturnType<typeof createBundleKeeper>,
+  { keeper, upstream, publishJwtKey }: Publication,
 ) {
   const { trustDomain, caKeyType, jwtKeyType, witKeyType, caTtlSeconds, caSubject } = config;
   const shared = {
     keyManager,
-    keeper,
     bundle: () => registry.bundles.get(trustDomain),
     ttlSeconds: caTtlSeconds,
     clock,
   };
+  const publishWitKey = (key: KeyAuthority) => keeper.append({ witAuthorities: [key] });
   const x509 = new AuthoritySlots<X509Ca, 'x509CAs'>({
     kind: countedKind(
-      createX509CaKind({ ...shared, trustDomain, keyType: caKeyType, subject: caSubject }),
+      createX509CaKind({
+        ...shared,
+        keeper,
+        upstream,
+        trustDomain,
+        keyType: caKeyType,
+        subject: caSubject,
+      }),
       metrics,
     ),
     journal,
@@ -165,7 +213,10 @@ async function loadSlots(
   const jwt =
     jwtKeyType &&
     new AuthoritySlots<SigningKey, 'jwtKeys'>({
-      kind: countedKind(createJwtKeyKind({ ...shared, keyType: jwtKeyType }), metrics),
+      kind: countedKind(
+        createJwtKeyKind({ ...shared, publish: publishJwtKey, keyType: jwtKeyType }),
+        metrics,
+      ),
       journal,
       clock,
       log,
@@ -176,7 +227,10 @@ async function loadSlots(
   const wit =
     witKeyType &&
     new AuthoritySlots<SigningKey, 'witKeys'>({
-      kind: countedKind(createWitKeyKind({ ...shared, keyType: witKeyType }), metrics),
+      kind: countedKind(
+        createWitKeyKind({ ...shared, publish: publishWitKey, keyType: witKeyType }),
+        metrics,
+      ),
       journal,
       clock,
       log,

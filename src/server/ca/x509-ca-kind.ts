@@ -3,6 +3,7 @@ import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { wrapFault } from '../../base/fault.ts';
 import type { KeyType } from '../../crypto/keys.ts';
 import { subjectKeyId } from '../../crypto/keys.ts';
+import type { Signer } from '../../crypto/signer.ts';
 import { buildCertificate, randomSerialNumber } from '../../crypto/x509/build-certificate.ts';
 import { parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { KeyManager } from '../../plugins/key-manager/contract.ts';
@@ -14,6 +15,8 @@ import { Status, X509CAEntrySchema } from '../../wire/gen/private/server/journal
 import type { SlotId, X509Ca } from './authority.ts';
 import type { AuthorityKind } from './authority-kind.ts';
 import type { BundleKeeper } from './bundle-keeper.ts';
+import type { Upstream } from './upstream/upstream.ts';
+import { chainNotAfter, upstreamSignedCa } from './upstream/upstream-signed-ca.ts';
 
 export type X509CaKindDeps = {
   readonly keyManager: Pick<KeyManager, 'generateKey' | 'getKey'>;
@@ -24,20 +27,23 @@ export type X509CaKindDeps = {
   readonly subject: Subject;
   readonly ttlSeconds: number;
   readonly clock: Pick<Clock, 'now'>;
+  /** undefined: the CAs sign themselves. */
+  readonly upstream: Pick<Upstream, 'mintX509Ca'> | undefined;
 };
 
-/** X.509 CAs that sign themselves. */
 export function createX509CaKind(deps: X509CaKindDeps): AuthorityKind<X509Ca, 'x509CAs'> {
   return {
     name: 'X509 CA',
     journalList: 'x509CAs',
 
     async prepare(slot) {
-      const ca = await selfSignedCa(deps, slot);
-      await deps.keeper.append({
-        x509Authorities: [{ der: ca.certificate.der, tainted: false }],
-      });
-      return ca;
+      const { upstream } = deps;
+      const signer = await deps.keyManager.generateKey(x509CaKeyId(slot), deps.keyType);
+      const authorityId = x509AuthorityId(signer.publicKey.spki);
+      const ca = await (upstream === undefined
+        ? selfSignedCa(deps, signer)
+        : upstreamSignedCa({ ...deps, upstream }, signer));
+      return { ...ca, authorityId };
     },
 
     toJournal: (slot, ca) =>
@@ -66,7 +72,7 @@ export function createX509CaKind(deps: X509CaKindDeps): AuthorityKind<X509Ca, 'x
       return {
         authorityId: entry.authorityId,
         issuedAt: Number(entry.issuedAt),
-        notAfter: certificate.notAfter,
+        notAfter: chainNotAfter([certificate, ...entry.upstreamChain.map(decodeCertificate)]),
         signer,
         certificate,
         upstreamChain: entry.upstreamChain,
@@ -84,8 +90,11 @@ export function createX509CaKind(deps: X509CaKindDeps): AuthorityKind<X509Ca, 'x
   };
 }
 
-async function selfSignedCa(deps: X509CaKindDeps, slot: SlotId): Promise<X509Ca> {
-  const signer = await deps.keyManager.generateKey(x509CaKeyId(slot), deps.keyType);
+/** It is in the bundle when it resolves. */
+async function selfSignedCa(
+  deps: X509CaKindDeps,
+  signer: Signer,
+): Promise<Omit<X509Ca, 'authorityId'>> {
   const issuedAt = unixSeconds(deps.clock);
   const template = selfSignedCaTemplate(deps.trustDomain, deps.subject, {
     serialNumber: randomSerialNumber(),
@@ -93,8 +102,8 @@ async function selfSignedCa(deps: X509CaKindDeps, slot: SlotId): Promise<X509Ca>
     ...validity(issuedAt, deps.ttlSeconds),
   });
   const certificate = parseCertificate(await buildCertificate(template, signer));
+  await deps.keeper.append({ x509Authorities: [{ der: certificate.der, tainted: false }] });
   return {
-    authorityId: x509AuthorityId(signer.publicKey.spki),
     issuedAt,
     notAfter: certificate.notAfter,
     signer,

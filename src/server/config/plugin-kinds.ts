@@ -32,8 +32,8 @@ export const serverPluginKinds: Readonly<Record<string, ServerPluginKind | undef
   UpstreamAuthority: {
     atLeast: 0,
     atMost: 1,
-    available: [],
-    later: ['disk', 'spire', 'aws_pca', 'awssecret', 'gcp_cas', 'vault', 'cert-manager', 'ejbca'],
+    available: ['disk', 'spire'],
+    later: ['aws_pca', 'awssecret', 'gcp_cas', 'vault', 'cert-manager', 'ejbca'],
   },
   CredentialComposer: { atLeast: 0, atMost: Infinity, available: [], later: ['uniqueid'] },
   BundlePublisher: {

@@ -7,7 +7,11 @@ export const fileModes = { private: 0o600, public: 0o644 } as const;
 
 /** A file's bytes; `-` is standard input. Throws with Go's words, such as `open x: no such file or directory`. */
 export async function readInput(path: string, env: Pick<Env, 'readStdin'>): Promise<Uint8Array> {
-  if (path === '-') return env.readStdin();
+  return path === '-' ? env.readStdin() : readInputFile(path);
+}
+
+/** The same where `-` is a name like any other. */
+export async function readInputFile(path: string): Promise<Uint8Array> {
   return await readFile(path).catch((error: unknown) => {
     throw goFileError('open', path, error);
   });

@@ -5,6 +5,8 @@ import { type GoJson, readGoJson } from './read-go-json.ts';
 export type Shape<T> = {
   readonly goType: string;
   readonly zero: () => T;
+  /** `null` is a value like others. */
+  readonly takesNull?: boolean;
   /** `undefined` after a complaint: the place keeps the value that it has. */
   read(json: GoJson, place: Place): T | undefined;
 };
@@ -42,6 +44,14 @@ export const boolShape: Shape<boolean> = {
   zero: () => false,
   read: (json, place) =>
     json.kind === 'bool' ? json.value : mismatch(json, json.kind, boolShape.goType, place),
+};
+
+/** Kept as it stands, for those who read it later; undefined if it is absent. */
+export const rawShape: Shape<GoJson | undefined> = {
+  goType: 'json.RawMessage',
+  zero: () => undefined,
+  takesNull: true,
+  read: (json) => json,
 };
 
 const intShape = (bits: 32 | 64): Shape<bigint> => ({
@@ -121,7 +131,8 @@ function findField(fields: Fields, member: string): readonly [string, Shape<unkn
 
 /** `null` leaves a place as it is, but makes a pointer point nowhere. */
 function readOr<T>(shape: Shape<T>, json: GoJson, place: Place, present: T): T {
-  if (json.kind === 'null') return shape.goType.startsWith('*') ? shape.zero() : present;
+  if (json.kind === 'null' && shape.takesNull !== true)
+    return shape.goType.startsWith('*') ? shape.zero() : present;
   return shape.read(json, place) ?? present;
 }
 

@@ -21,6 +21,25 @@ export function readGoJson(text: string): GoJson {
   return value;
 }
 
+/** The value as text again, all digits of its numbers kept. */
+export function goJsonText(json: GoJson): string {
+  switch (json.kind) {
+    case 'object':
+      return `{${json.members.map(([name, value]) => `${JSON.stringify(name)}:${goJsonText(value)}`).join(',')}}`;
+    case 'array':
+      return `[${json.items.map(goJsonText).join(',')}]`;
+    case 'number':
+      return json.digits;
+    case 'null':
+      return 'null';
+    case 'string':
+    case 'bool':
+      return JSON.stringify(json.value);
+    default:
+      return json satisfies never;
+  }
+}
+
 const ESCAPES: Readonly<Record<string, string | undefined>> = {
   '"': '"',
   '\\': '\\',

@@ -84,6 +84,30 @@ const commands: CommandTable = {
     synopsis: 'Replaces registration entries',
     load: async () => (await import('./entry/update.ts')).entryUpdate,
   },
+  'federation create': {
+    synopsis: 'Federates with trust domains',
+    load: async () => (await import('./federation/create.ts')).federationCreate,
+  },
+  'federation delete': {
+    synopsis: 'Ends the federation with a trust domain',
+    load: async () => (await import('./federation/delete.ts')).federationDelete,
+  },
+  'federation list': {
+    synopsis: 'Lists the trust domains that were federated with',
+    load: async () => (await import('./federation/list.ts')).federationList,
+  },
+  'federation refresh': {
+    synopsis: 'Fetches the bundle of a trust domain now',
+    load: async () => (await import('./federation/refresh.ts')).federationRefresh,
+  },
+  'federation show': {
+    synopsis: 'Shows one federation relationship',
+    load: async () => (await import('./federation/show.ts')).federationShow,
+  },
+  'federation update': {
+    synopsis: 'Replaces federation relationships',
+    load: async () => (await import('./federation/update.ts')).federationUpdate,
+  },
   healthcheck: {
     synopsis: 'Asks the server how it is',
     load: async () => (await import('./healthcheck.ts')).healthcheck,
@@ -177,11 +201,4 @@ const witCommands: CommandTable = {
   },
 };
 
-const missing: readonly string[] = [
-  'federation create',
-  'federation delete',
-  'federation list',
-  'federation refresh',
-  'federation show',
-  'federation update',
-];
+const missing: readonly string[] = [];

@@ -46,6 +46,7 @@ const forms: readonly (readonly [form: string, pattern: RegExp])[] = [
   ['<serial>', /^\d{30,39}$/],
   ['<uuid>', /^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/],
   ['<authority>', /^[0-9a-f]{40}$/],
+  ['<release>', /^1\.16\.0(-dev-unk)?$/],
 ];
 
 const hex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');

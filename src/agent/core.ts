@@ -22,6 +22,7 @@ import type { AgentDataFile } from './storage/agent-data-file.ts';
 import { AuthorizedEntries } from './sync/authorized-entries.ts';
 import { fetchUpdates } from './sync/fetch-updates.ts';
 import { JwtSvids } from './sync/jwt-svids.ts';
+import { Misses } from './sync/misses.ts';
 import { X509SvidMinter } from './sync/mint-x509-svids.ts';
 import { Synchronizer } from './sync/synchronizer.ts';
 import { TaintedAuthorities } from './sync/tainted-authorities.ts';
@@ -114,6 +115,9 @@ export async function startCore(
     current,
     storeBundle: ({ x509Authorities }) =>
       storage.update({ bundle: x509Authorities.map(({ der }) => der) }),
+    connectionIsOld: () => {
+      connection.drop();
+    },
     intervalMilliseconds: options.syncIntervalMilliseconds,
     availabilityTargetSeconds: options.availabilityTargetSeconds,
     clock,
@@ -146,12 +150,19 @@ export async function startCore(
     log: managerLog,
   });
   await manager.initialize(signal);
+  const misses = new Misses({
+    hasMatch: (selectors) => cache.hasMatch(selectors),
+    synchronizeSoon: () => synchronizer.synchronizeSoon(),
+    intervalMilliseconds: options.syncIntervalMilliseconds,
+    clock,
+  });
   const running = opened.move();
   return {
     identities: {
       subscribe: (selectors) => cache.subscribe(selectors),
       latest: (selectors) => cache.latest(selectors),
       matchingEntries: (selectors) => cache.matchingEntries(selectors),
+      awaitEntry: (selectors, call) => misses.awaitEntry(selectors, call),
       subscribeBundles: () => cache.subscribeBundles(),
       bundles: () => cache.bundles,
       fetchJwtSvid: (entry, audience, call) => jwtSvids.fetch(entry, audience, call),

@@ -17,6 +17,12 @@ export interface Identities {
   latest(selectors: ReadonlySet<string>): WorkloadUpdate;
   /** The matching entries, ascending by ID, whether or not their X.509-SVIDs are there. */
   matchingEntries(selectors: ReadonlySet<string>): readonly AuthorizedEntry[];
+  /**
+   * To be awaited for a caller before it is told that it has no identity: if no entry matches, its entry may be news to
+   * this agent, and the server is asked. Resolves when the answer is there, or after half a second, or at once where the
+   * server cannot be asked now; rejects with the signal's reason when it aborts first.
+   */
+  awaitEntry(selectors: ReadonlySet<string>, signal: AbortSignal): Promise<void>;
   /** All bundles that the agent holds, whoever's they are; and news of them until disposed. */
   subscribeBundles(): BundleSubscription;
   bundles(): BundleList;

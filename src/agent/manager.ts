@@ -11,6 +11,7 @@ import type { ServerConnection } from './server/server-connection.ts';
 import type { AgentDataFile } from './storage/agent-data-file.ts';
 import type { AuthorizedEntries } from './sync/authorized-entries.ts';
 import type { Synchronizer } from './sync/synchronizer.ts';
+import { watchChanges } from './sync/watch-changes.ts';
 
 export type ManagerDeps = {
   readonly current: CurrentSvid;
@@ -117,6 +118,7 @@ export class Manager {
       synchronizer.run(ended.signal),
       synchronizer.runMinting(ended.signal),
       rotator.run(ended.signal),
+      watchChanges({ ...this.#deps, onChange: () => synchronizer.wake() }, ended.signal),
     ];
     try {
       await Promise.all(tasks);

@@ -122,14 +122,14 @@ export class AgentWorld implements AsyncDisposable {
    * Runs an agent's loops; `pass` lets time go by in steps that each loop finishes before the next. A test that does
    * not expect the end of the loops ends them with `stop`.
    */
-  run(core: AgentCore) {
+  run(core: AgentCore, loops = LOOPS) {
     const stopping = new AbortController();
     let ended = false;
     const run = core.run(stopping.signal).finally(() => {
       ended = true;
     });
     run.catch(() => undefined); // told to whoever awaits it
-    const rest = () => until(() => ended || this.clock.sleepers >= LOOPS, 'the loops to rest');
+    const rest = () => until(() => ended || this.clock.sleepers >= loops, 'the loops to rest');
     return {
       run,
       pass: async (seconds: number): Promise<void> => {
@@ -154,8 +154,8 @@ export class AgentWorld implements AsyncDisposable {
   }
 }
 
-/** Synchronising, minting, and rotating the agent's own SVID. */
-const LOOPS = 3;
+/** Synchronising, minting, rotating the agent's own SVID, and waiting to ask again for a service the server lacks. */
+const LOOPS = 4;
 /** Real work between moves of the clock takes at most so long. */
 const PATIENCE_MILLISECONDS = 5000;
 

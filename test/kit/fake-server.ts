@@ -1,6 +1,7 @@
 import { type AddressInfo, createServer as createTcpServer } from 'node:net';
 import { createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import type { DescService } from '@bufbuild/protobuf';
+import { Mailbox } from '../../src/agent/cache/mailbox.ts';
 import { type Clock, unixSeconds } from '../../src/base/clock.ts';
 import { Fault } from '../../src/base/fault.ts';
 import { writePem } from '../../src/crypto/pem.ts';
@@ -18,6 +19,7 @@ import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts'
 import { Bundle as BundleApi } from '../../src/wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { Entry as EntryApi } from '../../src/wire/gen/spire/api/server/entry/v1/entry_pb.ts';
 import { SVID } from '../../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
+import { Watch } from '../../src/wire/gen/steeple/server/watch/v1/watch_pb.ts';
 import type { EntryMask } from '../../src/wire/gen/spire/api/types/entry_pb.ts';
 import { spiffeIdToProto } from '../../src/wire/spiffe-id.ts';
 import { TestCa } from './test-ca.ts';
@@ -29,6 +31,7 @@ export type FakeServerOptions = {
 
 /** Who called: the leaf that was presented, if any. */
 type Peer = { readonly uri: string | undefined; readonly serialNumber: bigint | undefined };
+type CallContext = Peer & { readonly signal: AbortSignal };
 export type SeenCall = Peer & { readonly method: string };
 
 const YEAR = 365 * 24 * 3600;
@@ -60,6 +63,9 @@ export class FakeServer implements AsyncDisposable {
   readonly failures = new Map<string, Fault>();
   /** Every call, in the order of their arrival. */
   readonly calls: SeenCall[] = [];
+  /** Whether it has the service with which agents watch for changes; SPIRE's servers do not. */
+  canWatch = false;
+  readonly #watches = new Set<Mailbox<object>>();
   #arrived: (() => void) | undefined;
 
   private constructor(
@@ -88,16 +94,16 @@ export class FakeServer implements AsyncDisposable {
       await rpc?.[Symbol.asyncDispose]();
       await tls.close();
     });
-    rpc = createRpcServer<Peer, Peer>({
+    rpc = createRpcServer<Peer, CallContext>({
       services: server.#services(),
       log: silentLog,
-      intercept: async ({ method, peer }, proceed) => {
+      intercept: async ({ method, peer, signal }, proceed) => {
         const name = method.slice(method.lastIndexOf('/') + 1);
         server.calls.push({ method: name, ...peer });
         server.#arrived?.();
         const failure = server.failures.get(name) ?? server.failures.get('*');
         if (failure !== undefined) throw failure;
-        await proceed(peer);
+        await proceed({ ...peer, signal });
       },
     });
     return server;
@@ -124,8 +130,24 @@ export class FakeServer implements AsyncDisposable {
     }
   }
 
+  /** Tells agents that watch that something changed. */
+  tell(): void {
+    for (const watch of this.#watches) watch.deliver({});
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#close();
+  }
+
+  async *#watch(signal: AbortSignal) {
+    if (!this.canWatch) throw new Fault('unimplemented', 'unknown service');
+    const watch = new Mailbox<object>();
+    this.#watches.add(watch);
+    try {
+      for (yield {}; ; yield {}) await watch.next(signal);
+    } finally {
+      this.#watches.delete(watch);
+    }
   }
 
   #lifetime(ttlSeconds: number) {
@@ -133,7 +155,7 @@ export class FakeServer implements AsyncDisposable {
     return { notBefore: now, notAfter: now + ttlSeconds };
   }
 
-  #services(): readonly BoundService<Peer>[] {
+  #services(): readonly BoundService<CallContext>[] {
     return [
       partly(Agent, {
         attestAgent: (requests) => this.#attest(requests),
@@ -152,6 +174,7 @@ export class FakeServer implements AsyncDisposable {
         getAuthorizedEntries: async ({ outputMask }) => ({ entries: this.#protos(outputMask) }),
         syncAuthorizedEntries: (requests) => this.#sync(requests),
       }),
+      partly(Watch, { watchChanges: (_, { signal }) => this.#watch(signal) }),
       partly(SVID, {
         batchNewX509SVID: async ({ params }) => ({
           results: await Promise.all(
@@ -244,16 +267,19 @@ export class FakeServer implements AsyncDisposable {
 }
 
 type Requests<M extends string, S extends DescService> =
-  Implementation<S, Peer> extends Record<M, (requests: infer R, context: Peer) => unknown>
+  Implementation<S, CallContext> extends Record<
+    M,
+    (requests: infer R, context: CallContext) => unknown
+  >
     ? R
     : never;
 
 /** Those methods of a service that a fake has. */
 function partly<S extends DescService>(
   desc: S,
-  handlers: Partial<Implementation<S, Peer>>,
-): BoundService<Peer> {
-  const byName = handlers as Record<string, (request: unknown, context: Peer) => unknown>;
+  handlers: Partial<Implementation<S, CallContext>>,
+): BoundService<CallContext> {
+  const byName = handlers as Record<string, (request: unknown, context: CallContext) => unknown>;
   const methods = desc.methods.flatMap((method) => {
     const handle = byName[method.localName];
     return handle === undefined ? [] : [{ desc: method, handle }];

@@ -169,6 +169,14 @@ export class X509Cache {
     return this.#matching(selectors).map(({ entry }) => entry);
   }
 
+  /** Whether any entry matches. */
+  hasMatch(selectors: ReadonlySet<string>): boolean {
+    for (const record of this.#entriesBySelector.withAny(selectors)) {
+      if (record.selectors.every((selector) => selectors.has(selector))) return true;
+    }
+    return false;
+  }
+
   /** The SVIDs held, with the entries they belong to. */
   *identities(): Generator<Identity> {
     for (const { entry, svid } of this.#records.values()) {

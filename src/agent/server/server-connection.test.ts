@@ -55,3 +55,63 @@ test('a caller who gives up while the SVID is being replaced does not wait on', 
   replaced.resolve();
   await replacing;
 });
+
+describe('a stream', () => {
+  /** Answers that never end. */
+  async function* silence(signal: AbortSignal | undefined): AsyncGenerator<string> {
+    yield 'first';
+    await new Promise((_, reject) => {
+      signal?.addEventListener('abort', () => {
+        reject(signal.reason as Error);
+      });
+    });
+  }
+
+  test('does not keep the SVID from being replaced, and ends when the connection is given up', async () => {
+    const { connection, counts } = connectionWorld();
+    const answers = connection.stream(Agent, (_, options) => silence(options.signal), signal);
+    assert.equal((await answers.next()).value, 'first');
+    const end = answers.next();
+    await connection.alone(async () => {});
+    assert.deepEqual(await end, { done: true, value: undefined });
+    assert.deepEqual(counts, { made: 1, ended: 1 });
+  });
+
+  test('ends with the reason of its own signal', async () => {
+    const { connection } = connectionWorld();
+    const leaving = new AbortController();
+    const answers = connection.stream(
+      Agent,
+      (_, options) => silence(options.signal),
+      leaving.signal,
+    );
+    await answers.next();
+    const end = answers.next();
+    leaving.abort(new Error('leaving'));
+    await assert.rejects(end, { message: 'leaving' });
+  });
+
+  test('that fails leaves the connection as it is', async () => {
+    const { connection, counts } = connectionWorld();
+    const answers = connection.stream(
+      Agent,
+      () => {
+        throw new Fault('unimplemented', 'unknown service');
+      },
+      signal,
+    );
+    await assert.rejects(answers.next(), { kind: 'unimplemented' });
+    assert.deepEqual(counts, { made: 1, ended: 0 });
+  });
+
+  test('waits while the SVID is being replaced', async () => {
+    const { connection, counts } = connectionWorld();
+    const replaced = Promise.withResolvers<void>();
+    const replacing = connection.alone(() => replaced.promise);
+    const first = connection.stream(Agent, (_, options) => silence(options.signal), signal).next();
+    assert.equal(counts.made, 0);
+    replaced.resolve();
+    await replacing;
+    assert.equal((await first).value, 'first');
+  });
+});

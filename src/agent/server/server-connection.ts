@@ -1,4 +1,5 @@
 import type { DescService } from '@bufbuild/protobuf';
+import { Fault } from '../../base/fault.ts';
 import type { CallOptions, Channel, Client, ClientTls, DialOptions } from '../../rpc/dial.ts';
 import { Gate } from './gate.ts';
 
@@ -29,6 +30,8 @@ export class ServerConnection implements Disposable {
   readonly #deps: ServerConnectionDeps;
   readonly #gate = new Gate();
   #channel: Channel | undefined;
+  /** Ends the streams of the connection. */
+  #ending = new AbortController();
 
   constructor(deps: ServerConnectionDeps) {
     this.#deps = deps;
@@ -41,6 +44,25 @@ export class ServerConnection implements Disposable {
     options: ServerCallOptions,
   ): Promise<T> {
     return this.#gate.share(() => this.#run(service, run, options), options.signal);
+  }
+
+  /**
+   * The answers of a call that has no end of its own. It holds up nothing: when the connection is given up, it ends as
+   * if the server had ended it. Its failure says nothing about the connection.
+   */
+  async *stream<S extends DescService, T>(
+    service: S,
+    run: (client: Client<S>, options: CallOptions) => AsyncIterable<T>,
+    signal: AbortSignal,
+  ): AsyncGenerator<T, void, undefined> {
+    await this.#gate.share(async () => {}, signal); // not while the SVID is being replaced
+    const ended = this.#ending.signal;
+    const options = { signal: AbortSignal.any([signal, ended]) };
+    try {
+      yield* run(this.#dialled().client(service), options);
+    } catch (error) {
+      if (!ended.aborted || signal.aborted) throw error;
+    }
   }
 
   /**
@@ -60,6 +82,8 @@ export class ServerConnection implements Disposable {
   drop(): void {
     this.#channel?.[Symbol.dispose]();
     this.#channel = undefined;
+    this.#ending.abort(new Fault('canceled', 'the connection to the server was given up'));
+    this.#ending = new AbortController();
   }
 
   [Symbol.dispose](): void {
@@ -72,9 +96,7 @@ export class ServerConnection implements Disposable {
     { signal, timeoutMilliseconds = RPC_MILLISECONDS, keepsConnection = false }: ServerCallOptions,
   ): Promise<T> {
     signal.throwIfAborted();
-    const { address, tls, dial } = this.#deps;
-    this.#channel ??= dial({ address, tls, maxReceiveBytes: MAX_RECEIVE_BYTES });
-    const channel = this.#channel;
+    const channel = this.#dialled();
     try {
       return await run(channel.client(service), { signal, timeoutMilliseconds });
     } catch (error) {
@@ -82,5 +104,10 @@ export class ServerConnection implements Disposable {
       if (!tellsNothing && channel === this.#channel) this.drop();
       throw error;
     }
+  }
+  #dialled(): Channel {
+    const { address, tls, dial } = this.#deps;
+    this.#channel ??= dial({ address, tls, maxReceiveBytes: MAX_RECEIVE_BYTES });
+    return this.#channel;
   }
 }

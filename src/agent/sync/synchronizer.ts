@@ -13,6 +13,8 @@ import { dropTaintedSvids } from './drop-tainted-svids.ts';
 import type { ServerUpdates } from './fetch-updates.ts';
 import type { JwtSvids } from './jwt-svids.ts';
 import type { X509SvidMinter } from './mint-x509-svids.ts';
+import { Nap } from './nap.ts';
+import { Round } from './round.ts';
 import type { NewTaints, TaintedAuthorities } from './tainted-authorities.ts';
 
 export type SynchronizerDeps = {
@@ -25,6 +27,8 @@ export type SynchronizerDeps = {
   readonly current: CurrentSvid;
   /** Stores the own trust domain's bundle; its failure is told, and made good at the next synchronisation. */
   readonly storeBundle: (bundle: Bundle) => Promise<void>;
+  /** Whoever is at the other end may be gone without a word. */
+  readonly connectionIsOld: () => void;
   readonly intervalMilliseconds: number;
   readonly availabilityTargetSeconds: number;
   readonly clock: Clock;
@@ -38,24 +42,32 @@ const MAX_INTERVALS = 48;
 const MAX_INTERVAL_MILLISECONDS = 8 * 60_000;
 /** So soon again after the start, and as long as nothing is cached. */
 const FIRST_MILLISECONDS = 5000;
+/** Not sooner again than this, however often somebody cannot wait: what changes in quick succession is asked for once. */
+const MIN_PAUSE_MILLISECONDS = 50;
+/** A pause that took so much longer or shorter than it should: timers stand still while the machine sleeps. */
+const SLEPT_MILLISECONDS = 30_000;
 /** How often SVIDs are minted that somebody waits for, between synchronisations. */
 const MINT = { initialMs: 500, maxMs: 240_000, ...FACTOR };
 
 /** Keeps entries, bundles and SVIDs as the server wants them (`reference/agent.md` §3). */
 export class Synchronizer {
   readonly #deps: SynchronizerDeps;
+  readonly #nap: Nap;
+  readonly #mintingNap: Nap;
   #lastSuccess: number | undefined;
   #lastOutcome: SyncOutcome | undefined;
-  #endPause: (() => void) | undefined;
+  /** The synchronisation that comes next. */
+  #next = new Round();
+  #isRunning = false;
   #mintingFails = false;
-  /** Somebody came while SVIDs were being minted, too late for that pass. */
-  #isWaitedFor = false;
   #isBundleStored = true;
   /** One pass of minting at a time: both loops would ask for the same SVIDs. */
   #minting: Promise<unknown> = Promise.resolve();
 
   constructor(deps: SynchronizerDeps) {
     this.#deps = deps;
+    this.#nap = new Nap(deps.clock);
+    this.#mintingNap = new Nap(deps.clock);
   }
 
   /** Unix milliseconds of the last synchronisation of which every step succeeded. */
@@ -83,6 +95,16 @@ export class Synchronizer {
 
   /** Synchronises at intervals until the signal aborts. Rejects when the server must not be asked again. */
   async run(signal: AbortSignal): Promise<void> {
+    this.#isRunning = true;
+    try {
+      await this.#synchronizeAgain(signal);
+    } finally {
+      this.#isRunning = false;
+      this.#skipRound();
+    }
+  }
+
+  async #synchronizeAgain(signal: AbortSignal): Promise<void> {
     const { clock, random, intervalMilliseconds, cache, log } = this.#deps;
     const backoff = createBackoff({
       clock,
@@ -93,9 +115,9 @@ export class Synchronizer {
     });
     let wait = Math.min(backoff.next() ?? 0, FIRST_MILLISECONDS);
     for (;;) {
-      await clock.sleep(wait, signal);
+      await this.#rest(wait, signal);
       try {
-        await this.synchronize(signal);
+        await this.#round(signal);
         backoff.reset();
         wait = backoff.next() ?? intervalMilliseconds;
         if (cache.svidCount === 0) wait = Math.min(wait, FIRST_MILLISECONDS);
@@ -112,16 +134,30 @@ export class Synchronizer {
     }
   }
 
+  /** Synchronises as soon as possible. The round is over at once if nobody asks now, or the server has just failed us. */
+  synchronizeSoon(): Round {
+    const round = this.#next;
+    if (this.#isRunning && this.#lastOutcome?.failure === undefined) this.#nap.wake();
+    else this.#skipRound();
+    return round;
+  }
+
+  #skipRound(): void {
+    this.#next.end();
+    this.#next = new Round();
+  }
+
+  /** The server has something new, or can be reached again: synchronises as soon as possible. */
+  wake(): void {
+    this.#nap.wake();
+  }
+
   /** Mints what is waited for, until the signal aborts; its failures only make it slower. */
   async runMinting(signal: AbortSignal): Promise<void> {
     const { clock, random, log } = this.#deps;
     const backoff = createBackoff({ clock, random, ...MINT });
-    const stop = () => {
-      this.#endPause?.();
-    };
-    signal.addEventListener('abort', stop, { once: true });
     while (!signal.aborted) {
-      await this.#pause(backoff.next() ?? MINT.initialMs, signal);
+      await this.#mintingNap.sleep(backoff.next() ?? MINT.initialMs, signal);
       try {
         await this.#mint(signal);
         backoff.reset();
@@ -130,35 +166,38 @@ export class Synchronizer {
         signal.throwIfAborted();
         log.error('SVID sync failed', { error: error as Error });
         this.#mintingFails = true;
-        this.#isWaitedFor = false;
+        this.#mintingNap.forget();
       }
     }
   }
 
   /** Somebody waits for an SVID: mints at once, unless the server has just failed us. */
   wakeMinting(): void {
-    if (this.#mintingFails) return;
-    if (this.#endPause === undefined) this.#isWaitedFor = true;
-    else this.#endPause();
+    if (!this.#mintingFails) this.#mintingNap.wake();
   }
 
-  async #pause(milliseconds: number, signal: AbortSignal): Promise<void> {
-    if (this.#isWaitedFor) {
-      this.#isWaitedFor = false;
-      return;
+  /** Until it is time, or somebody cannot wait. */
+  async #rest(milliseconds: number, signal: AbortSignal): Promise<void> {
+    const { clock, connectionIsOld, log } = this.#deps;
+    const began = clock.now();
+    const wasCalled = await this.#nap.sleep(milliseconds, signal);
+    const passed = clock.now() - began;
+    if (passed > milliseconds + SLEPT_MILLISECONDS || passed < -SLEPT_MILLISECONDS) {
+      log.info('The machine slept, or its clock was set: the connection to the server is made anew');
+      connectionIsOld();
     }
-    const ended = new AbortController();
-    this.#endPause = () => {
-      ended.abort();
-    };
+    if (wasCalled) await clock.sleep(Math.max(0, MIN_PAUSE_MILLISECONDS - passed), signal);
+  }
+
+  async #round(signal: AbortSignal): Promise<void> {
+    const round = this.#next;
+    this.#next = new Round();
+    round.begin();
     try {
-      await this.#deps.clock.sleep(milliseconds, ended.signal);
-    } catch (error) {
-      if (!ended.signal.aborted) throw error;
+      await this.synchronize(signal);
     } finally {
-      this.#endPause = undefined;
+      round.end();
     }
-    signal.throwIfAborted();
   }
 
   async #cycle(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import type { Bundle } from '../../spiffe/bundle.ts';
 import type { WorkloadUpdate } from '../cache/workload-update.ts';
 import { encodeJwtBundles, encodeX509Bundles } from './bundle-answers.ts';
 import type { WorkloadCall } from './call.ts';
+import { callerSelectors } from './caller-selectors.ts';
 import type { WorkloadApiDeps } from './deps.ts';
 import { noIdentity } from './no-identity.ts';
 
@@ -21,7 +22,7 @@ async function* fetchBundles(
   call: WorkloadCall,
   encode: (bundles: readonly Bundle[]) => Uint8Array,
 ): AsyncGenerator<Encoded> {
-  const selectors = await call.attest();
+  const selectors = await callerSelectors(deps, call);
   using subscription = deps.identities.subscribe(selectors);
   let sent: Uint8Array | undefined;
   for (;;) {

@@ -7,6 +7,7 @@ import type {
 } from '../../wire/gen/spiffe/workload/workload_pb.ts';
 import { withoutDuplicateHints } from '../cache/hint-rule.ts';
 import type { WorkloadCall } from './call.ts';
+import { callerSelectors } from './caller-selectors.ts';
 import type { WorkloadApiDeps } from './deps.ts';
 import { jwtSvidOf } from './jwt-svid-of.ts';
 import { noIdentity } from './no-identity.ts';
@@ -22,7 +23,7 @@ export async function fetchJwtSvid(
     throw new Fault('invalid', 'audience must be specified');
   }
   const wanted = spiffeId === '' ? undefined : requestedId(spiffeId, call);
-  const selectors = await call.attest();
+  const selectors = await callerSelectors(deps, call);
   const matching = deps.identities.matchingEntries(selectors).map((entry) => ({ entry }));
   const entries = withoutDuplicateHints(matching, call.log)
     .map(({ entry }) => entry)

@@ -8,6 +8,7 @@ import { withoutDuplicateHints } from '../cache/hint-rule.ts';
 import type { Identity, WorkloadUpdate } from '../cache/workload-update.ts';
 import { x509BundleBytes, x509BundlesByTrustDomain } from './bundle-answers.ts';
 import type { WorkloadCall } from './call.ts';
+import { callerSelectors } from './caller-selectors.ts';
 import type { WorkloadApiDeps } from './deps.ts';
 import { noIdentity } from './no-identity.ts';
 
@@ -16,7 +17,7 @@ export async function* fetchX509Svid(
   deps: WorkloadApiDeps,
   call: WorkloadCall,
 ): AsyncGenerator<Encoded> {
-  const selectors = await call.attest();
+  const selectors = await callerSelectors(deps, call);
   using subscription = deps.identities.subscribe(selectors);
   for (;;) {
     const update = await subscription.next(call.signal);

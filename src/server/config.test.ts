@@ -523,11 +523,6 @@ test('without JWT-SVIDs there is no JWT key type', async () => {
 
 const unsupported: readonly (readonly [string, string, string])[] = [
   [
-    'proxy_protocol_trusted_cidrs = ["10.0.0.0/8"]',
-    '',
-    'proxy_protocol_trusted_cidrs is not supported yet',
-  ],
-  [
     'profiling_enabled = true profiling_port = 6060',
     '',
     'profiling_enabled with profiling_port or profiling_freq is not supported yet',
@@ -537,9 +532,11 @@ const unsupported: readonly (readonly [string, string, string])[] = [
     '',
     'experimental.auth_opa_policy_engine is not supported yet',
   ],
-  ['', 'telemetry { Prometheus { port = 9988 } }', 'telemetry.Prometheus is not supported yet'],
-  ['', 'telemetry { InMem {} }', 'telemetry.InMem is not supported yet'],
-  ['', 'telemetry { M3 = [{ address = "x" env = "y" }] }', 'telemetry.M3 is not supported yet'],
+  [
+    '',
+    'telemetry { M3 = [{ address = "x" env = "y" }] }',
+    'telemetry.M3 is not supported: use Prometheus, Statsd, DogStatsd or OpenTelemetry',
+  ],
 ];
 for (const [more, after, line] of unsupported) {
   test(`is valid, but cannot run yet: ${line}`, async () => {

@@ -64,6 +64,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     bindPort: merged.bindPort.value,
     socketPath: resolve(env.cwd, merged.socketPath),
     log: logSettings,
+    proxyProtocolTrustedCidrs: server.proxyProtocolTrustedCidrs,
     auditLogEnabled: server.auditLogEnabled,
     adminIds,
     rateLimits: server.rateLimits,

@@ -1,5 +1,6 @@
-import { isIP } from 'node:net';
+import { attempt } from '../../base/complaints.ts';
 import type { Problems } from '../../base/problems.ts';
+import { parseCidr } from '../endpoints/proxy-protocol/trusted-proxies.ts';
 import { checkFederationBasics } from './federation.ts';
 import type { ServerReading } from './reading.ts';
 
@@ -22,12 +23,12 @@ export function checkBasics(
     );
   }
   for (const cidr of server.proxyProtocolTrustedCidrs) {
-    if (!isCidr(cidr)) {
-      problems.add(
-        `invalid proxy_protocol_trusted_cidrs value "${cidr}": invalid CIDR address: ${cidr}`,
-        at('proxy_protocol_trusted_cidrs'),
-      );
-    }
+    attempt(
+      problems,
+      () => parseCidr(cidr),
+      (reason) => `invalid proxy_protocol_trusted_cidrs value "${cidr}": ${reason}`,
+      at('proxy_protocol_trusted_cidrs'),
+    );
   }
   if (namedPipeName !== '') {
     problems.add(
@@ -35,10 +36,4 @@ export function checkBasics(
       atExperimental('named_pipe_name'),
     );
   }
-}
-
-function isCidr(text: string): boolean {
-  const [, address = '', bits = ''] = /^([^/]*)\/(\d{1,3})$/.exec(text) ?? [];
-  const version = isIP(address);
-  return version !== 0 && Number(bits) <= (version === 4 ? 32 : 128);
 }

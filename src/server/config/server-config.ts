@@ -19,6 +19,8 @@ export type ServerConfig = {
   /** Absolute. */
   readonly socketPath: string;
   readonly log: LogSettings;
+  /** Of the proxies that say for whom they speak. */
+  readonly proxyProtocolTrustedCidrs: readonly string[];
   readonly auditLogEnabled: boolean;
   readonly adminIds: readonly SpiffeId[];
   readonly rateLimits: { readonly attestation: boolean; readonly signing: boolean };

@@ -16,10 +16,6 @@ export function findUnsupported(
   const { experimental } = server;
   const named = [
     {
-      name: 'proxy_protocol_trusted_cidrs',
-      used: server.proxyProtocolTrustedCidrs.length > 0,
-    },
-    {
       name: 'profiling_enabled with profiling_port or profiling_freq',
       used: server.profilingEnabled && (server.profilingPort > 0 || server.profilingFreq > 0),
     },

@@ -2,6 +2,7 @@ import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { reasonOf } from '../../base/fault.ts';
 import { repeat } from '../../base/repeat.ts';
 import { generateKey, type KeyType, type PrivateKey } from '../../crypto/keys.ts';
+import { parseCertificate } from '../../crypto/x509/certificate.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import { timedCall } from '../../ops/metrics-call.ts';
@@ -49,11 +50,11 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   const { clock } = deps;
   const log = deps.log.child({ subsystem_name: 'svid_rotator' });
   const listeners = new Set<(svid: ServerSvid) => void>();
-  let { svid: held, renewAt } = await issue(deps);
+  let { svid: held, renewAt } = await issue(deps, log);
   let looked: Bundle | undefined;
 
   const rotate = async () => {
-    ({ svid: held, renewAt } = await issue(deps));
+    ({ svid: held, renewAt } = await issue(deps, log));
     for (const listener of listeners) listener(held);
   };
   const rotateIfDue = async () => {
@@ -84,6 +85,7 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
       return () => listeners.delete(listener);
     },
     async [Symbol.asyncDispose]() {
+      log.debug('Stopping SVID rotator');
       stop.abort();
       await loop;
     },
@@ -101,11 +103,15 @@ function isSound(
   return isSignedByAny(roots, Buffer.concat([...chain]), atUnixSeconds);
 }
 
-const issue = (deps: ServerSvidDeps): Promise<Issued> =>
-  timedCall(deps.metrics, ROTATE, () => issueSvid(deps));
+const issue = (deps: ServerSvidDeps, log: Log): Promise<Issued> =>
+  timedCall(deps.metrics, ROTATE, () => issueSvid(deps, log));
 
-async function issueSvid({ issuer, keyType }: ServerSvidDeps): Promise<Issued> {
+async function issueSvid({ issuer, keyType }: ServerSvidDeps, log: Log): Promise<Issued> {
+  log.debug('Rotating server SVID');
   const key = await generateKey(keyType);
   const { chain, notBefore, notAfter } = await issuer.serverX509Svid(key.publicKey);
+  const { uris } = parseCertificate(chain[0] ?? new Uint8Array());
+  const expiration = new Date(notAfter * 1000).toISOString().replace('.000Z', 'Z');
+  log.debug('Signed X509 SVID', { spiffe_id: uris[0], expiration });
   return { svid: { chain, key }, renewAt: notBefore + (notAfter - notBefore) / 2 };
 }

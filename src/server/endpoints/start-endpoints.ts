@@ -6,6 +6,7 @@ import type { BoundService } from '../../rpc/service.ts';
 import { hostPort } from './bind.ts';
 import { listenLocal } from './local-listener.ts';
 import type { Peer } from './peer.ts';
+import { createProxiedSources } from './proxy-protocol/proxied-sources.ts';
 import type { ServerSvidRotator } from './server-svid.ts';
 import { listenTcp } from './tcp-listener.ts';
 import type { VerifyClient } from './verify-client.ts';
@@ -29,6 +30,8 @@ export type EndpointsOptions<Context> = {
   readonly intercept: Interceptor<Peer, Context>;
   readonly svid: Pick<ServerSvidRotator, 'current' | 'onRotated'>;
   readonly verifyClient: VerifyClient;
+  /** Whose PROXY protocol headers are believed. */
+  readonly proxyProtocolTrustedCidrs: readonly string[];
   readonly log: Log;
 };
 
@@ -76,6 +79,7 @@ export async function startEndpoints<Context>(
       port: options.bindPort,
       svid: options.svid,
       verifyClient: options.verifyClient,
+      proxied: createProxiedSources(options.proxyProtocolTrustedCidrs, log),
       onPeer: (socket, peer) => {
         servers.tcp.inject(socket, peer);
       },

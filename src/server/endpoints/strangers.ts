@@ -1,9 +1,8 @@
 import type { Socket } from 'node:net';
+import { type Addressed, connectionKey } from './connection-key.ts';
 
 /** Beyond so many at once, the one who has been here longest makes room: honest clients take milliseconds. */
 const MAX_STRANGERS = 1000;
-
-type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 export type Strangers = {
   add(socket: Socket): void;
@@ -17,20 +16,16 @@ export function createStrangers(max = MAX_STRANGERS): Strangers {
   const sockets = new Map<string, Socket>();
   return {
     add(socket) {
-      const key = keyOf(socket);
+      const key = connectionKey(socket);
       sockets.set(key, socket);
       socket.once('close', () => sockets.get(key) === socket && sockets.delete(key));
       if (sockets.size > max) sockets.values().next().value?.destroy();
     },
     isKnown(socket) {
-      sockets.delete(keyOf(socket));
+      sockets.delete(connectionKey(socket));
     },
     turnAway() {
       for (const socket of sockets.values()) socket.destroy();
     },
   };
 }
-
-/** No two connections to one listener have the same. */
-const keyOf = ({ remoteAddress, remotePort }: Addressed): string =>
-  `${remoteAddress} ${remotePort}`;

@@ -15,6 +15,7 @@ import { selfSignedCaTemplate, workloadTemplate } from '../../spiffe/profiles.ts
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { TcpPeer } from './peer.ts';
+import type { ProxiedSources } from './proxy-protocol/proxied-sources.ts';
 import { startServerSvid } from './server-svid.ts';
 import { listenTcp } from './tcp-listener.ts';
 import { createClientVerifier } from './verify-client.ts';
@@ -24,7 +25,7 @@ const foreignAdmin = SpiffeId.parse('spiffe://other.test/admin');
 const agentId = SpiffeId.parse('spiffe://example.org/spire/agent/one');
 
 /** A listener that says `id` (or `nobody`), then echoes. */
-async function start(t: TestContext) {
+async function start(t: TestContext, proxied?: ProxiedSources) {
   const world = new CaWorld();
   const authorities = await world.start();
   const svid = await startServerSvid({
@@ -49,6 +50,7 @@ async function start(t: TestContext) {
       clock,
       log: recordingLog(lines),
     }),
+    proxied,
     onPeer: (socket: TLSSocket, peer: TcpPeer) => {
       peers.push(peer);
       socket.write(`${peer.id?.toString() ?? 'nobody'}\n`);

@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import { type AddressInfo, createServer } from 'node:net';
+import { type AddressInfo, createServer, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
   type TLSSocket,
@@ -9,6 +9,9 @@ import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
 import { bind } from './bind.ts';
 import type { TcpPeer } from './peer.ts';
+import { plainAddress } from './plain-address.ts';
+import type { ProxiedSources } from './proxy-protocol/proxied-sources.ts';
+import type { ClaimedSource } from './proxy-protocol/proxy-header.ts';
 import type { ServerSvidRotator } from './server-svid.ts';
 import { createStrangers } from './strangers.ts';
 import { tlsContext } from './tls-context.ts';
@@ -29,6 +32,8 @@ export type TcpListenerOptions = {
   readonly port: number;
   readonly svid: Pick<ServerSvidRotator, 'current' | 'onRotated'>;
   readonly verifyClient: VerifyClient;
+  /** Undefined: nobody speaks the PROXY protocol. */
+  readonly proxied: ProxiedSources | undefined;
   /** Called once it is known who is there; the socket carries HTTP/2. */
   readonly onPeer: (socket: TLSSocket, peer: TcpPeer) => void;
   /** Called if the listener breaks down later. */
@@ -52,7 +57,8 @@ export async function listenTcp(options: TcpListenerOptions): Promise<TcpListene
     { noDelay: true, keepAlive: true, keepAliveInitialDelay: KEEP_ALIVE_MILLISECONDS },
     (socket) => {
       strangers.add(socket);
-      tls.emit('connection', socket);
+      if (options.proxied === undefined) tls.emit('connection', socket);
+      else void hear(socket, options.proxied, tls, options.log);
     },
   );
   listener.maxConnections = MAX_CONNECTIONS;
@@ -69,6 +75,25 @@ export async function listenTcp(options: TcpListenerOptions): Promise<TcpListene
       strangers.turnAway();
     },
   };
+}
+
+/** Hands the connection on when it is known where it comes from. */
+async function hear(
+  socket: Socket,
+  proxied: ProxiedSources,
+  tls: TlsServer,
+  log: Log,
+): Promise<void> {
+  // A reset while we listen is no news: the socket is destroyed then.
+  const ignore = () => undefined;
+  socket.on('error', ignore);
+  try {
+    await proxied.hear(socket);
+    if (!socket.destroyed) tls.emit('connection', socket);
+  } catch (error) {
+    log.debug('Connection refused', { error: reasonOf(error) });
+    socket.destroy();
+  }
 }
 
 /** Never listens itself: it is given connections. */
@@ -95,12 +120,12 @@ function tlsServer(options: TcpListenerOptions, onKnown: (socket: TLSSocket) => 
 /** Nothing of what the client sends is read before it is known who sends it. */
 async function welcome(
   socket: TLSSocket,
-  { verifyClient, onPeer, log }: TcpListenerOptions,
+  { verifyClient, proxied, onPeer, log }: TcpListenerOptions,
 ): Promise<void> {
   // A reset while we look is no news: the socket is destroyed then.
   socket.on('error', () => undefined);
   try {
-    const peer = await peerOf(socket, verifyClient);
+    const peer = await peerOf(socket, proxied?.of(socket), verifyClient);
     if (!socket.destroyed) onPeer(socket, peer);
   } catch (error) {
     log.debug('Connection refused', { error: reasonOf(error) });
@@ -108,7 +133,11 @@ async function welcome(
   }
 }
 
-async function peerOf(socket: TLSSocket, verifyClient: VerifyClient): Promise<TcpPeer> {
+async function peerOf(
+  socket: TLSSocket,
+  claimed: ClaimedSource | undefined,
+  verifyClient: VerifyClient,
+): Promise<TcpPeer> {
   const { alpnProtocol, remoteAddress, remotePort } = socket;
   if (alpnProtocol !== 'h2') {
     throw new Fault('failed-precondition', 'the client does not speak HTTP/2 (ALPN h2)');
@@ -116,7 +145,8 @@ async function peerOf(socket: TLSSocket, verifyClient: VerifyClient): Promise<Tc
   if (remoteAddress === undefined || remotePort === undefined) {
     throw new Fault('unavailable', 'the client is gone');
   }
-  const source = { kind: 'tcp', address: plainAddress(remoteAddress), port: remotePort } as const;
+  const seen = { address: plainAddress(remoteAddress), port: remotePort };
+  const source = { kind: 'tcp', ...(claimed ?? seen) } as const;
   const presented = presentedChain(socket.getPeerX509Certificate());
   if (presented.length === 0) return { ...source, chain: [], id: undefined };
   return { ...source, ...(await verifyClient(presented)) };
@@ -132,6 +162,3 @@ function presentedChain(leaf: X509Certificate | undefined): Uint8Array[] {
   }
   return chain;
 }
-
-/** Listening on `::` shows IPv4 peers as IPv6. */
-const plainAddress = (address: string): string => address.replace(/^::ffff:(?=[\d.]+$)/i, '');

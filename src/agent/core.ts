@@ -3,7 +3,7 @@ import type { KeyType } from '../crypto/keys.ts';
 import type { Log } from '../ops/log.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
-import { type ClientTls, dial } from '../rpc/dial.ts';
+import { type ClientTls, type DialOptions, dial } from '../rpc/dial.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
 import { tlsIdentity } from './attest/agent-svid.ts';
 import { type AttestAtStartDeps, type Attested, attestAtStart } from './attest/attest-at-start.ts';
@@ -240,7 +240,7 @@ const attest = (
     {
       attestor: options.nodeAttestor,
       address: addressOf(options),
-      dial,
+      dial: dialer(options),
       log: options.log.child({ subsystem_name: 'attestor' }),
     },
     node,
@@ -270,8 +270,14 @@ const connectionOf = (
   new ServerConnection({
     address: addressOf(options),
     tls: { identity: () => tlsIdentity(current.value), verify: verifier(options, cache) },
-    dial,
+    dial: dialer(options),
   });
+
+/** The server may have to be reached through a proxy (`reference/agent.md` §2.8). */
+const dialer =
+  ({ environment }: AgentCoreOptions) =>
+  (options: DialOptions) =>
+    dial({ ...options, proxyVariables: environment });
 
 const verifier =
   ({ clock }: AgentCoreOptions, cache: X509Cache): ClientTls['verify'] =>

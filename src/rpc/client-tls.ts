@@ -3,6 +3,8 @@ import { createSecureContext, type TLSSocket, connect as tlsConnect } from 'node
 import { CallCredentials, ChannelCredentials } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
 import { writePem } from '../crypto/pem.ts';
+import { connectThrough } from './connect-through.ts';
+import type { HttpProxy } from './http-proxy.ts';
 
 export type TlsIdentity = {
   /** DER, leaf first. */
@@ -31,25 +33,33 @@ const HANDSHAKE_MILLISECONDS = 20_000;
 /** No chain of ours is longer, and the walk over a peer's certificates must end. */
 const MAX_CHAIN_LENGTH = 16;
 
-/** Credentials for grpc-js that make and verify the TLS connection themselves. */
-export function tlsCredentials(
+/** Told why a connection is of no use, and at which step that came out. */
+export type OnFailedConnection = (reason: string, step: 'proxy' | 'handshake') => void;
+
+/**
+ * Credentials for grpc-js that make and verify the TLS connection themselves. With a proxy, connections are made to
+ * that, and it passes them on to `address`.
+ */
+export const tlsCredentials = (
   address: string,
   tls: ClientTls,
-  failed: (reason: string) => void,
-): ChannelCredentials {
-  return new VerifiedTls(address, tls, failed);
-}
+  failed: OnFailedConnection,
+  proxy?: HttpProxy,
+): ChannelCredentials => new VerifiedTls({ address, tls, failed, proxy });
+
+type TlsCredentialsOptions = {
+  readonly address: string;
+  readonly tls: ClientTls;
+  readonly failed: OnFailedConnection;
+  readonly proxy: HttpProxy | undefined;
+};
 
 class VerifiedTls extends ChannelCredentials {
-  readonly #address: string;
-  readonly #tls: ClientTls;
-  readonly #failed: (reason: string) => void;
+  readonly #options: TlsCredentialsOptions;
 
-  constructor(address: string, tls: ClientTls, failed: (reason: string) => void) {
+  constructor(options: TlsCredentialsOptions) {
     super();
-    this.#address = address;
-    this.#tls = tls;
-    this.#failed = failed;
+    this.#options = options;
   }
 
   override compose(): ChannelCredentials {
@@ -65,12 +75,16 @@ class VerifiedTls extends ChannelCredentials {
   }
 
   override _createSecureConnector(): ReturnType<ChannelCredentials['_createSecureConnector']> {
+    const { address, tls, proxy, failed } = this.#options;
     return {
       connect: async (socket) => {
+        let step: 'proxy' | 'handshake' = 'proxy';
         try {
-          return { socket: await secure(socket, hostOf(this.#address), this.#tls), secure: true };
+          if (proxy !== undefined) await connectThrough(socket, proxy, address);
+          step = 'handshake';
+          return { socket: await secure(socket, hostOf(address), tls), secure: true };
         } catch (error) {
-          this.#failed(reasonOf(error));
+          failed(reasonOf(error), step);
           throw error;
         }
       },
@@ -81,7 +95,16 @@ class VerifiedTls extends ChannelCredentials {
   }
 }
 
-async function secure(socket: Socket, host: string, tls: ClientTls): Promise<TLSSocket> {
+/**
+ * Speaks TLS over a connection that is there, and resolves once the other end is verified. `host` is what it is asked
+ * for by, if it has a name.
+ */
+export async function secure(
+  socket: Socket,
+  host: string,
+  tls: ClientTls,
+  protocols: readonly string[] = ['h2'],
+): Promise<TLSSocket> {
   const identity = tls.identity?.();
   const tlsSocket = tlsConnect({
     socket,
@@ -95,10 +118,10 @@ async function secure(socket: Socket, host: string, tls: ClientTls): Promise<TLS
         key: writePem('PRIVATE KEY', identity.privateKey),
       }),
     }),
-    ALPNProtocols: ['h2'],
+    ALPNProtocols: [...protocols],
     // `verify` decides, on the certificates themselves.
     rejectUnauthorized: false,
-    ...(isIP(host) === 0 && { servername: host }),
+    ...(host !== '' && isIP(host) === 0 && { servername: host }),
   });
   try {
     await handshake(tlsSocket);

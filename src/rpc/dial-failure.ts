@@ -17,6 +17,9 @@ const wordings: Record<string, string> = {
 const LAST_ERROR = /^No connection established\. Last error: ([\s\S]*?)\. Resolution note:/;
 const SYSTEM_ERROR = /\bconnect (E[A-Z]+)\b(?: (\S+:\d+))?/;
 
+/** Why a connection that came about was of no use. */
+export type ConnectFailure = { readonly text: string; readonly step: 'proxy' | 'handshake' };
+
 /**
  * A failed connection as grpc-go tells it: `connection error: desc = "transport: Error while dialing: dial unix /p:
  * connect: no such file or directory"`. Undefined if the text tells of something else.
@@ -24,13 +27,15 @@ const SYSTEM_ERROR = /\bconnect (E[A-Z]+)\b(?: (\S+:\d+))?/;
 export function dialFailureText(
   statusText: string,
   address: string,
-  tlsFailure: string | undefined,
+  failure: ConnectFailure | undefined,
 ): string | undefined {
   const lastError = LAST_ERROR.exec(statusText)?.[1];
   if (lastError === undefined) return undefined;
   const [, code, remote] = SYSTEM_ERROR.exec(lastError) ?? [];
   if (code === undefined) {
-    return `connection error: desc = "transport: authentication handshake failed: ${tlsFailure ?? lastError}"`;
+    const what =
+      failure?.step === 'proxy' ? 'Error while dialing' : 'authentication handshake failed';
+    return `connection error: desc = "transport: ${what}: ${failure?.text ?? lastError}"`;
   }
   const why = wordings[code] ?? code;
   const target = address.startsWith('unix:')

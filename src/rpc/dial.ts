@@ -13,8 +13,10 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
+import { joinHostPort } from '../base/resolve-address.ts';
 import { type ClientTls, tlsCredentials } from './client-tls.ts';
-import { dialFailureText } from './dial-failure.ts';
+import { type ConnectFailure, dialFailureText } from './dial-failure.ts';
+import { httpProxyFor, type ProxyVariables } from './http-proxy.ts';
 import { deserializer, methodPath, serializer } from './service.ts';
 import { denialFromDetails, kindOfCode } from './status.ts';
 
@@ -32,6 +34,8 @@ export type DialOptions = {
   /** Undefined: in the clear, for Unix sockets. */
   readonly tls?: ClientTls | undefined;
   readonly maxReceiveBytes?: number | undefined;
+  /** Environment variables that may name a proxy to go through; undefined: none is used. */
+  readonly proxyVariables?: ProxyVariables | undefined;
   /** How failures name the address where that is not the address itself. */
   readonly shownAddress?: string | undefined;
 };
@@ -86,14 +90,22 @@ const MAX_RECONNECT_MILLISECONDS = 1000;
 const DEFAULT_MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
 
 export function dial(options: DialOptions): Channel {
-  const failure: { text: string | undefined } = { text: undefined };
+  const { address, tls } = options;
+  const proxy = tls && options.proxyVariables && httpProxyFor(address, options.proxyVariables);
+  let failure: ConnectFailure | undefined;
   const credentials =
-    options.tls === undefined
+    tls === undefined
       ? ChannelCredentials.createInsecure()
-      : tlsCredentials(options.address, options.tls, (text) => {
-          failure.text = text;
-        });
-  const grpc = new GrpcClient(options.address, credentials, {
+      : tlsCredentials(
+          address,
+          tls,
+          (text, step) => {
+            failure = { text, step };
+          },
+          proxy,
+        );
+  const target = proxy === undefined ? address : joinHostPort(proxy.host, proxy.port);
+  const grpc = new GrpcClient(target, credentials, {
     'grpc.initial_reconnect_backoff_ms': 100,
     'grpc.max_reconnect_backoff_ms': MAX_RECONNECT_MILLISECONDS,
     'grpc.max_receive_message_length': options.maxReceiveBytes ?? DEFAULT_MAX_RECEIVE_BYTES,
@@ -103,9 +115,10 @@ export function dial(options: DialOptions): Channel {
     'grpc.enable_http_proxy': 0,
     'grpc.service_config_disable_resolution': 1,
     ...(options.address.startsWith('unix:') && { 'grpc.default_authority': 'localhost' }),
+    ...(proxy !== undefined && { 'grpc.default_authority': address }),
   });
   const toFault = (error: unknown, signal: AbortSignal | undefined): unknown =>
-    signal?.aborted ? signal.reason : faultFrom(error, options, failure.text);
+    signal?.aborted ? signal.reason : faultFrom(error, options, failure);
   return {
     client: <S extends DescService>(service: S) =>
       Object.fromEntries(
@@ -231,7 +244,11 @@ function metadataOf({ headers }: CallOptions): Metadata {
 const callOptionsOf = ({ timeoutMilliseconds }: CallOptions): GrpcCallOptions =>
   timeoutMilliseconds === undefined ? {} : { deadline: Date.now() + timeoutMilliseconds };
 
-function faultFrom(error: unknown, options: DialOptions, tlsFailure: string | undefined): Fault {
+function faultFrom(
+  error: unknown,
+  options: DialOptions,
+  failure: ConnectFailure | undefined,
+): Fault {
   const { code, details, metadata } = error as Partial<ServiceError>;
   if (code === undefined) return new Fault('unknown', reasonOf(error), { cause: error });
   const kind = kindOfCode(code);
@@ -240,7 +257,7 @@ function faultFrom(error: unknown, options: DialOptions, tlsFailure: string | un
   const denial = bytes instanceof Uint8Array ? denialFromDetails(bytes) : undefined;
   const message =
     kind === 'unavailable'
-      ? (dialFailureText(text, options.shownAddress ?? options.address, tlsFailure) ?? text)
+      ? (dialFailureText(text, options.shownAddress ?? options.address, failure) ?? text)
       : text;
   return new Fault(kind, message, { cause: error, ...(denial !== undefined && { denial }) });
 }

@@ -1,5 +1,5 @@
 /**
- * Bundles each program into `dist/`, and fills the compile cache beside it.
+ * Bundles each program and the library for applications into `dist/`, and fills the compile cache beside them.
  *
  *   node tools/build.ts              build into this checkout's dist/
  *   node tools/build.ts --out DIR    make DIR a folder that runs by itself: dist/, bin/ and the packages' link
@@ -52,6 +52,25 @@ await build({
     js: "import { createRequire as __createRequire } from 'node:module'; const require = __createRequire(import.meta.url);",
   },
   logLevel: 'warning',
+});
+
+// What applications import: it shares their packages, so that a class of grpc-js is the same class on both sides.
+await build({
+  absWorkingDir: root,
+  entryPoints: { index: 'src/workload/index.ts' },
+  outdir: join(dist, 'workload'),
+  bundle: true,
+  format: 'esm',
+  platform: 'node',
+  target: 'node24',
+  packages: 'external',
+  sourcemap: true,
+  logLevel: 'warning',
+});
+execFileSync('tsc', ['-p', 'tools/tsconfig.types.json', '--outDir', join(dist, 'types')], {
+  cwd: root,
+  stdio: 'inherit',
+  env: { ...process.env, PATH: `${join(root, 'node_modules/.bin')}:${process.env['PATH'] ?? ''}` },
 });
 
 if (out !== root) {

@@ -10,7 +10,7 @@ import { Fault, reasonOf } from '../base/fault.ts';
 import { generateKey } from '../crypto/keys.ts';
 import { TrustDomain } from '../spiffe/trust-domain.ts';
 import type { X509SVIDResponseSchema } from '../wire/gen/spiffe/workload/workload_pb.ts';
-import { openX509Source } from './x509-source.ts';
+import { X509Source } from './x509-source.ts';
 
 type Response = MessageInitShape<typeof X509SVIDResponseSchema>;
 
@@ -31,17 +31,14 @@ const answer = (...holders: readonly Holder[]): Response => ({
 async function open(t: TestContext, path: string, signal = new AbortController().signal) {
   const clock = new VirtualClock();
   const failures: string[] = [];
-  const opened = openX509Source(
-    {
-      endpoint: `unix://${path}`,
-      clock,
-      random: () => 0.5,
-      failed: (error) => failures.push(reasonOf(error)),
-    },
+  const opened = X509Source.open({
+    endpoint: `unix://${path}`,
+    clock,
+    failed: (error) => failures.push(reasonOf(error)),
     signal,
-  );
+  });
   opened.then(
-    (source) => t.after(() => source[Symbol.dispose]()),
+    (source) => t.after(() => source[Symbol.asyncDispose]()),
     () => undefined,
   );
   return { opened, clock, failures };
@@ -70,15 +67,15 @@ test('holds the default SVID with the bundles that verify its peers, the newest 
   api.give(answer(first, second));
   const { opened } = await open(t, path);
   const source = await opened;
-  const { svid, bundleOf } = source.current();
+  const { svid } = source;
   assert.equal(svid.id.toString(), 'spiffe://example.org/a');
   const rootsOf = (name: string) =>
-    bundleOf(TrustDomain.parse(name))?.x509Authorities.map(({ der }) => Buffer.from(der));
+    source.bundleOf(TrustDomain.parse(name))?.x509Authorities.map(({ der }) => Buffer.from(der));
   assert.deepEqual(rootsOf('example.org'), [Buffer.from(root.certificate.der)]);
   assert.deepEqual(rootsOf('other.test'), [Buffer.from(other.certificate.der)]);
   assert.equal(rootsOf('third.test'), undefined);
   api.give(answer(second));
-  await until(() => source.current().svid.id.toString() === 'spiffe://example.org/b');
+  await until(() => source.svid.id.toString() === 'spiffe://example.org/b');
 });
 
 test('waits for an API that is not there yet, has no identity yet, or talks nonsense', async (t) => {
@@ -91,9 +88,15 @@ test('waits for an API that is not there yet, has no identity yet, or talks nons
   const svid = svidOf(await holder('/a'));
   const wrong: [answer: Response | Fault, failure: RegExp][] = [
     [new Fault('denied', 'no identity issued'), /no identity issued/],
-    [{}, /no SVIDs in response/],
-    [{ svids: [{ ...svid, x509SvidKey: key.toPkcs8() }] }, /private key does not match/],
-    [{ svids: [{ ...svid, x509Svid: new Uint8Array() }] }, /SVID without certificate/],
+    [{}, /malformed response: no SVIDs in response/],
+    [
+      { svids: [{ ...svid, x509SvidKey: key.toPkcs8() }] },
+      /leaf certificate does not match private key/,
+    ],
+    [
+      { svids: [{ ...svid, x509Svid: new Uint8Array() }] },
+      /malformed response: .*no certificates found/,
+    ],
     [{ svids: [{ ...svid, bundle: Buffer.from('x') }] }, /malformed response: x509: /],
     [{ svids: [svid], federatedBundles: { 'http://a': new Uint8Array() } }, /malformed response: /],
   ];
@@ -109,7 +112,7 @@ test('waits for an API that is not there yet, has no identity yet, or talks nons
     () => undefined,
   );
   await until(() => there, clock);
-  assert.equal((await opened).current().svid.id.toString(), 'spiffe://example.org/late');
+  assert.equal((await opened).svid.id.toString(), 'spiffe://example.org/late');
 });
 
 test('keeps what it has while the API is away, and takes what it says when it is back', async (t) => {
@@ -120,10 +123,10 @@ test('keeps what it has while the API is away, and takes what it says when it is
   const source = await opened;
   await api[Symbol.asyncDispose]();
   await until(() => failures.length > 3, clock);
-  assert.equal(source.current().svid.id.toString(), 'spiffe://example.org/a');
+  assert.equal(source.svid.id.toString(), 'spiffe://example.org/a');
   await using back = await FakeWorkloadApi.serve(path);
   back.give(answer(await holder('/b')));
-  await until(() => source.current().svid.id.toString() === 'spiffe://example.org/b', clock);
+  await until(() => source.svid.id.toString() === 'spiffe://example.org/b', clock);
 });
 
 test('gives up where such calls are not taken, and when it is told to', async (t) => {

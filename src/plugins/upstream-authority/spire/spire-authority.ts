@@ -99,7 +99,7 @@ async function poll(
   { server, copy }: Session,
   signal: AbortSignal,
 ): Promise<void> {
-  using _ = server;
+  await using _ = server;
   const once = async () => {
     const askedAt = copy.version;
     try {

@@ -4,18 +4,19 @@ import { type CallOptions, type Channel, dial } from '../../../rpc/dial.ts';
 import { rpcErrorText } from '../../../rpc/status.ts';
 import type { KeyAuthority } from '../../../spiffe/bundle.ts';
 import { SpiffeId } from '../../../spiffe/spiffe-id.ts';
+import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { verifyX509Svid } from '../../../spiffe/x509-svid.ts';
 import { keyAuthorityToProto } from '../../../wire/bundle.ts';
 import { Bundle } from '../../../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { SVID } from '../../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
-import { openX509Source, type X509Source } from '../../../workload/x509-source.ts';
+import { X509Source } from '../../../workload/x509-source.ts';
 import type { UpstreamAuthorityEnv } from '../builtins.ts';
 import type { LocalBundle } from '../contract.ts';
 import { jwtKeysFromProto, localBundleFromProto } from './bundle-from-upstream.ts';
 import type { SpireSettings } from './settings.ts';
 
 /** The server above, as the identity that its agent gives this one. Disposing closes the connection. */
-export interface UpstreamServer extends Disposable {
+export interface UpstreamServer extends AsyncDisposable {
   /** The chain, DER. Failures are 'internal', in SPIRE's words, in all three. */
   newDownstreamX509Ca(
     csr: Uint8Array,
@@ -77,9 +78,9 @@ export async function openUpstreamServer(
       return localBundleFromProto(bundle);
     },
 
-    [Symbol.dispose]() {
+    async [Symbol.asyncDispose]() {
       channel[Symbol.dispose]();
-      source[Symbol.dispose]();
+      await source[Symbol.asyncDispose]();
     },
   };
 }
@@ -96,10 +97,7 @@ async function openSource(
     });
   };
   try {
-    return await openX509Source(
-      { endpoint: settings.workloadApi, clock, random: Math.random, failed },
-      signal,
-    );
+    return await X509Source.open({ endpoint: settings.workloadApi, clock, failed, signal });
   } catch (error) {
     signal.throwIfAborted();
     throw new Fault('internal', `unable to create X509Source: ${reasonOf(error)}`, {
@@ -119,11 +117,11 @@ function dialUpstream(
     tls: {
       postQuantumOnly: settings.requirePqKem,
       identity: () => {
-        const { chain, privateKey } = source.current().svid;
+        const { chain, privateKey } = source.svid;
         return { chain: chain.map(({ der }) => der), privateKey };
       },
       async verify(chain) {
-        const { bundleOf } = source.current();
+        const bundleOf = (asked: TrustDomain) => source.bundleOf(asked);
         const { id } = await verifyX509Svid(chain, bundleOf, unixSeconds(clock));
         if (id.equals(expected)) return;
         throw new Fault('unauthenticated', `unexpected ID "${id.toString()}"`);

@@ -152,7 +152,10 @@ export async function startCore(
   await manager.initialize(signal);
   const misses = new Misses({
     hasMatch: (selectors) => cache.hasMatch(selectors),
-    synchronizeSoon: () => synchronizer.synchronizeSoon(),
+    rounds: () => synchronizer.rounds,
+    wake: () => {
+      synchronizer.wake();
+    },
     intervalMilliseconds: options.syncIntervalMilliseconds,
     clock,
   });

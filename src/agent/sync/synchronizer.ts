@@ -58,6 +58,7 @@ export class Synchronizer {
   #lastOutcome: SyncOutcome | undefined;
   /** The synchronisation that comes next. */
   #next = new Round();
+  #current: Round | undefined;
   #isRunning = false;
   #mintingFails = false;
   #isBundleStored = true;
@@ -100,7 +101,8 @@ export class Synchronizer {
       await this.#synchronizeAgain(signal);
     } finally {
       this.#isRunning = false;
-      this.#skipRound();
+      this.#next.end();
+      this.#next = new Round();
     }
   }
 
@@ -134,17 +136,10 @@ export class Synchronizer {
     }
   }
 
-  /** Synchronises as soon as possible. The round is over at once if nobody asks now, or the server has just failed us. */
-  synchronizeSoon(): Round {
-    const round = this.#next;
-    if (this.#isRunning && this.#lastOutcome?.failure === undefined) this.#nap.wake();
-    else this.#skipRound();
-    return round;
-  }
-
-  #skipRound(): void {
-    this.#next.end();
-    this.#next = new Round();
+  /** The round that is under way, and the one that follows; none as long as the server fails us, or is not asked. */
+  get rounds(): readonly Round[] {
+    if (!this.#isRunning || this.#lastOutcome?.failure !== undefined) return [];
+    return this.#current === undefined ? [this.#next] : [this.#current, this.#next];
   }
 
   /** The server has something new, or can be reached again: synchronises as soon as possible. */
@@ -192,10 +187,11 @@ export class Synchronizer {
   async #round(signal: AbortSignal): Promise<void> {
     const round = this.#next;
     this.#next = new Round();
-    round.begin();
+    this.#current = round;
     try {
       await this.synchronize(signal);
     } finally {
+      this.#current = undefined;
       round.end();
     }
   }

@@ -31,7 +31,7 @@ function world() {
     agents: { get: (id) => ({ ...plainAgent, id }) },
     bundles: { onChange: () => () => {} },
     clock,
-    random: () => 0.5,
+    random: () => Math.PI / 10,
     log: silentLog,
   });
   return {

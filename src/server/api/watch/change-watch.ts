@@ -86,7 +86,7 @@ export class ChangeWatch implements Disposable {
       oldest.end();
     }
     this.#wake();
-    const lifetime = WATCH_MILLISECONDS * (0.9 + 0.2 * this.#deps.random());
+    const lifetime = Math.round(WATCH_MILLISECONDS * (0.9 + 0.2 * this.#deps.random()));
     const patience = AbortSignal.timeout(lifetime);
     return {
       next: (signal) => watcher.next(AbortSignal.any([signal, patience, this.#stopped.signal])),

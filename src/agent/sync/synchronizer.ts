@@ -202,7 +202,10 @@ export class Synchronizer {
     const former = cache.bundle;
     const own = bundles.find(({ trustDomain }) => trustDomain.equals(former.trustDomain));
     // Before the entries, so that what is dropped here is minted again in this very cycle.
-    if (own !== undefined) await this.#dropTainted(this.#deps.taints.findNew(own), signal);
+    if (own !== undefined) {
+      const tainted = this.#deps.taints.findNew(own, former, unixSeconds(clock));
+      await this.#dropTainted(tainted, signal);
+    }
     const { expiring, outdated } = cache.update(
       entries.filter(({ storeSvid }) => !storeSvid),
       bundles,

@@ -17,6 +17,7 @@ import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
 import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
 import { createRateLimits } from './endpoint/rate-limits.ts';
 import { type AttestWorkload, createWorkloadAttestation } from './endpoint/workload-attestation.ts';
+import { createRefusalFacts } from './explain/refusal-facts.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
 import { newNonce } from './sds/new-nonce.ts';
 import { secretDiscovery } from './sds/service.ts';
@@ -77,7 +78,17 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
     ownPid: process.pid,
     log: env.log.child({ subsystem_name: 'workload_attestor' }),
   });
-  opened.use(await startAdmin({ ...env, ...core, config, attest, startedAt, metrics: noMetrics }));
+  opened.use(
+    await startAdmin({
+      ...env,
+      ...core,
+      config,
+      attestors: plugins.workloadAttestors,
+      attest,
+      startedAt,
+      metrics: noMetrics,
+    }),
+  );
   if (hasPublicEndpoint(config)) {
     const { options, test } = publicEndpoint(config, env, core, attest);
     opened.use(await servePublicEndpoint(options));
@@ -142,7 +153,7 @@ function keepRunning(core: AgentCore): { failed: Promise<never>; stop: () => Pro
 function publicEndpoint(
   config: AgentConfig,
   { clock, log: agentLog }: AgentEnv,
-  { identities }: AgentCore,
+  { identities, status }: AgentCore,
   attest: AttestWorkload,
 ) {
   const log = agentLog.child({ subsystem_name: 'endpoints' });
@@ -152,7 +163,8 @@ function publicEndpoint(
     ownPid: process.pid,
     log,
   };
-  const api: WorkloadApiDeps = { ...config, identities, clock };
+  const refusalFacts = createRefusalFacts({ status, clock });
+  const api: WorkloadApiDeps = { ...config, identities, clock, refusalFacts };
   const offered: BoundService<WorkloadCall>[] = [
     ...(config.workloadApiEnabled ? [workloadApi(api)] : []),
     ...(config.sdsApiEnabled ? [secretDiscovery({ ...config, identities, newNonce })] : []),

@@ -2,8 +2,10 @@ import type { Clock } from '../../base/clock.ts';
 import type { LevelControl } from '../../ops/level-control.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import type { WorkloadAttestor } from '../../plugins/workload-attestor/contract.ts';
 import type { AgentConfig } from '../config.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
+import { explainService } from '../explain/service.ts';
 import type { Identities } from '../identities.ts';
 import type { AgentStatus } from '../status.ts';
 import { serveAdminEndpoint } from './admin-endpoint.ts';
@@ -15,6 +17,7 @@ export type AdminDeps = {
   readonly config: Pick<AgentConfig, 'adminSocketPath' | 'authorizedDelegates'>;
   readonly identities: Identities;
   readonly status: AgentStatus;
+  readonly attestors: readonly WorkloadAttestor[];
   readonly attest: AttestWorkload;
   readonly logLevels: LevelControl;
   /** Milliseconds since the Unix epoch. */
@@ -37,6 +40,7 @@ export async function startAdmin(deps: AdminDeps): Promise<AsyncDisposable> {
       debugService(deps),
       delegatedIdentity({ ...deps, authorizedDelegates }),
       loggerService(logLevels),
+      explainService(deps),
     ],
     calls: { attest, ownPid: process.pid, log },
     clock,

@@ -102,6 +102,7 @@ const services: Readonly<Record<string, string>> = {
   'spire.agent.debug.v1.Debug': 'Debug',
   'spire.api.agent.delegatedidentity.v1.DelegatedIdentity': 'DelegatedIdentity',
   'spire.api.agent.logger.v1.Logger': 'Logger',
+  'steeple.agent.explain.v1.Explain': 'Explain',
 };
 
 function logFields(method: string) {

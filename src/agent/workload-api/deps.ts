@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { RefusalFacts } from '../explain/refusal-facts.ts';
 import type { Identities } from '../identities.ts';
 
 /** What the methods of the Workload API work with. */
@@ -13,4 +14,6 @@ export type WorkloadApiDeps = {
   readonly allowedForeignJwtClaims: readonly string[];
   /** Prefixes of selectors that the log may tell of callers without an identity. */
   readonly logSelectors: readonly string[];
+  /** Why a caller was refused, for the log. */
+  readonly refusalFacts?: RefusalFacts;
 };

@@ -4,14 +4,16 @@ import type { WorkloadApiDeps } from './deps.ts';
 
 /** The answer to a caller whom no entry matches; told in the log too. */
 export function noIdentity(
-  { logSelectors }: Pick<WorkloadApiDeps, 'logSelectors'>,
+  { logSelectors, refusalFacts }: Pick<WorkloadApiDeps, 'logSelectors' | 'refusalFacts'>,
   { log }: Pick<WorkloadCall, 'log'>,
   selectors: ReadonlySet<string>,
 ): Fault {
-  const told = [...selectors].filter((selector) => isAllowed(selector, logSelectors)).sort();
+  const mayTell = (selector: string) => isAllowed(selector, logSelectors);
+  const told = [...selectors].filter(mayTell).sort();
   log.error('No identity issued', {
     registered: false,
     selectors: told.length > 0 ? told.join(',') : undefined,
+    ...refusalFacts?.(selectors, mayTell),
   });
   return new Fault('denied', 'no identity issued');
 }

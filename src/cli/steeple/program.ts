@@ -6,6 +6,10 @@ export const steepleProgram: Program = {
   name: 'steeple',
   version: STEEPLE_VERSION,
   commands: {
+    explain: {
+      synopsis: 'Explains why a process has an identity, or none',
+      load: async () => (await import('./explain.ts')).explain,
+    },
     version: {
       synopsis: 'Prints our version and the SPIRE version that we stand in for',
       load: async () => (await import('./version.ts')).version,

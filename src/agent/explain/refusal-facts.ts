@@ -1,0 +1,39 @@
+import type { Clock } from '../../base/clock.ts';
+import { TokenBucket } from '../../base/token-bucket.ts';
+import type { LogFields } from '../../ops/log.ts';
+import type { AgentStatus } from '../status.ts';
+import { nearEntries } from './near-entries.ts';
+
+/** Entries are compared for so many refusals a second; whoever is refused more often is told of more shortly. */
+const PER_SECOND = 10;
+
+export type RefusalFactsDeps = {
+  readonly status: AgentStatus;
+  readonly clock: Pick<Clock, 'now'>;
+};
+
+/** Why a caller was refused, for the line in the log that says so; of selectors only those that may be logged. */
+export type RefusalFacts = (
+  selectors: ReadonlySet<string>,
+  mayTell: (selector: string) => boolean,
+) => LogFields;
+
+export function createRefusalFacts({ status, clock }: RefusalFactsDeps): RefusalFacts {
+  const bucket = new TokenBucket(PER_SECOND, PER_SECOND, clock.now());
+  return (selectors, mayTell) => {
+    const now = clock.now();
+    if (bucket.take(1, now, 0) === undefined) return {};
+    const { entries, lastSync, lastSyncSuccess } = status;
+    const [nearest] = nearEntries(entries, selectors).told;
+    const lacks = nearest?.lacks.map(({ selector }) => selector) ?? [];
+    return {
+      entries_known: entries.length,
+      nearest_entry: nearest?.entryId,
+      nearest_spiffe_id: nearest?.spiffeId,
+      nearest_lacks: nearest && lacks.length,
+      nearest_lacks_selectors: lacks.filter(mayTell).join(',') || undefined,
+      last_sync_age_seconds: lastSyncSuccess && Math.round((now - lastSyncSuccess) / 1000),
+      last_sync_error: lastSync?.failure,
+    };
+  };
+}

@@ -1,6 +1,7 @@
 import { type Clock, unixSeconds } from '../base/clock.ts';
 import type { KeyType } from '../crypto/keys.ts';
 import type { Log } from '../ops/log.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { type ClientTls, type DialOptions, dial } from '../rpc/dial.ts';
@@ -22,8 +23,9 @@ import type { AgentDataFile } from './storage/agent-data-file.ts';
 import { AuthorizedEntries } from './sync/authorized-entries.ts';
 import { fetchUpdates } from './sync/fetch-updates.ts';
 import { JwtSvids } from './sync/jwt-svids.ts';
-import { Misses } from './sync/misses.ts';
 import { X509SvidMinter } from './sync/mint-x509-svids.ts';
+import { Misses } from './sync/misses.ts';
+import { countedFetch, countedMinter } from './sync/sync-metrics.ts';
 import { Synchronizer } from './sync/synchronizer.ts';
 import { TaintedAuthorities } from './sync/tainted-authorities.ts';
 
@@ -49,6 +51,7 @@ export type AgentCoreOptions = {
   readonly jwtSvidCacheHitTimeoutMilliseconds: number;
   /** What the server is told that we are. */
   readonly version: string;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -58,6 +61,8 @@ export type AgentCoreOptions = {
 /** An agent that has attested and synchronised, without its sockets. */
 export interface AgentCore extends Disposable {
   readonly identities: Identities;
+  /** The agent's own SVID. */
+  readonly current: Pick<CurrentSvid, 'value' | 'onChange'>;
   readonly status: AgentStatus;
   /** Keeps everything fresh until the signal aborts. Rejects when the agent must end. */
   run(signal: AbortSignal): Promise<void>;
@@ -68,7 +73,7 @@ export async function startCore(
   options: AgentCoreOptions,
   signal: AbortSignal,
 ): Promise<AgentCore> {
-  const { clock, random, log, storage, keyManager } = options;
+  const { clock, random, metrics, log, storage, keyManager } = options;
   const attested = await attestAtStart(attestationDeps(options), signal);
   if (!attested.svid.reattestable && options.keysAreLost) log.warn(CANNOT_COME_BACK);
 
@@ -79,7 +84,7 @@ export async function startCore(
   });
   using opened = new DisposableStack();
   const connection = opened.use(connectionOf(options, current, cache));
-  const entries = new AuthorizedEntries(managerLog);
+  const entries = new AuthorizedEntries(managerLog, metrics);
   const stopped = opened.adopt(new AbortController(), (controller) => {
     controller.abort(new Error('the agent has stopped'));
   });
@@ -87,30 +92,25 @@ export async function startCore(
     connection,
     maxSize: options.jwtSvidCacheMaxSize,
     cacheHitTimeoutMilliseconds: options.jwtSvidCacheHitTimeoutMilliseconds,
+    metrics,
     clock,
     random,
     log: managerLog,
     signal: stopped.signal,
   });
+  const { useSyncAuthorizedEntries } = options;
+  const fetching = { connection, entries, useSyncAuthorizedEntries, log: managerLog };
+  const minter = new X509SvidMinter({
+    connection,
+    keyType: options.workloadX509SvidKeyType,
+    availabilityTargetSeconds: options.availabilityTargetSeconds,
+    log: managerLog,
+  });
   const synchronizer: Synchronizer = new Synchronizer({
-    fetchUpdates: (call) =>
-      fetchUpdates(
-        {
-          connection,
-          entries,
-          useSyncAuthorizedEntries: options.useSyncAuthorizedEntries,
-          log: managerLog,
-        },
-        call,
-      ),
+    fetchUpdates: countedFetch((call) => fetchUpdates(fetching, call), metrics),
     cache,
     jwtSvids,
-    minter: new X509SvidMinter({
-      connection,
-      keyType: options.workloadX509SvidKeyType,
-      availabilityTargetSeconds: options.availabilityTargetSeconds,
-      log: managerLog,
-    }),
+    minter: countedMinter(minter, metrics),
     taints: new TaintedAuthorities(managerLog),
     current,
     storeBundle: ({ x509Authorities }) =>
@@ -120,6 +120,7 @@ export async function startCore(
     },
     intervalMilliseconds: options.syncIntervalMilliseconds,
     availabilityTargetSeconds: options.availabilityTargetSeconds,
+    metrics,
     clock,
     random,
     log: managerLog,
@@ -132,6 +133,7 @@ export async function startCore(
       attest(options, { key, bundle: cache.bundle }, verifier(options, cache), call),
     store: ({ chain, reattestable }) => storage.update({ svid: chain, reattestable }),
     availabilityTargetSeconds: options.availabilityTargetSeconds,
+    metrics,
     clock,
     random,
     log: managerLog,
@@ -170,6 +172,7 @@ export async function startCore(
       bundles: () => cache.bundles,
       fetchJwtSvid: (entry, audience, call) => jwtSvids.fetch(entry, audience, call),
     },
+    current,
     status: statusOf({ current, cache, entries, jwtSvids, synchronizer }),
     run: (until) => manager.run(until),
     [Symbol.dispose]: () => {
@@ -244,6 +247,7 @@ const attest = (
       attestor: options.nodeAttestor,
       address: addressOf(options),
       dial: dialer(options),
+      metrics: options.metrics,
       log: options.log.child({ subsystem_name: 'attestor' }),
     },
     node,
@@ -252,7 +256,7 @@ const attest = (
   );
 
 const newCache = (
-  { trustDomain, x509SvidCacheMaxSize, clock, log }: AgentCoreOptions,
+  { trustDomain, x509SvidCacheMaxSize, metrics, clock, log }: AgentCoreOptions,
   { bundle }: Attested,
   onMissing: () => void,
 ): X509Cache =>
@@ -260,6 +264,7 @@ const newCache = (
     trustDomain,
     bundle,
     maxSize: x509SvidCacheMaxSize,
+    metrics,
     clock,
     log: log.child({ subsystem_name: 'cache_manager' }),
     onMissing,

@@ -3,8 +3,9 @@ import { Fault } from '../base/fault.ts';
 import type { OnSignal } from '../base/signals.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
-import { noMetrics } from '../ops/metrics.ts';
+import type { Metrics } from '../ops/metrics.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
+import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts';
 import { reflectionServices } from '../rpc/reflection.ts';
 import type { BoundService } from '../rpc/service.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
@@ -22,6 +23,8 @@ import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
 import { newNonce } from './sds/new-nonce.ts';
 import { secretDiscovery } from './sds/service.ts';
 import { type AgentDataFile, openAgentData } from './storage/agent-data-file.ts';
+import { tellingBootstrap } from './storage/bootstrap-metrics.ts';
+import { lendSvid, startAgentTelemetry } from './telemetry.ts';
 import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
 import type { WorkloadApiDeps } from './workload-api/deps.ts';
 import { workloadApi } from './workload-api/service.ts';
@@ -67,15 +70,20 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
   const startedAt = env.clock.now();
   env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
-  const storage = await openAgentData(config.dataDir);
+  const telemetry = opened.use(await startAgentTelemetry(config, env));
+  const { metrics } = telemetry;
+  const storage = tellingBootstrap(await openAgentData(config.dataDir), metrics);
   const plugins = await loadAgentPlugins(config, env, opened);
   const health = opened.use(watchHealth({ ...env, settings: config.healthChecks }));
-  const core = opened.use(await startCore(coreOptions(config, env, plugins, storage), env.signal));
+  const options = coreOptions(config, env, metrics, plugins, storage);
+  const core = opened.use(await startCore(options, env.signal));
+  lendSvid(telemetry, core, env);
   const { failed, stop } = keepRunning(core);
   opened.defer(stop);
   const attest = createWorkloadAttestation({
     attestors: plugins.workloadAttestors,
     ownPid: process.pid,
+    metrics,
     log: env.log.child({ subsystem_name: 'workload_attestor' }),
   });
   opened.use(
@@ -86,13 +94,13 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
       attestors: plugins.workloadAttestors,
       attest,
       startedAt,
-      metrics: noMetrics,
+      metrics,
     }),
   );
   if (hasPublicEndpoint(config)) {
-    const { options, test } = publicEndpoint(config, env, core, attest);
-    opened.use(await servePublicEndpoint(options));
-    health.started(test);
+    const endpoint = publicEndpoint(config, env, metrics, core, attest);
+    opened.use(await servePublicEndpoint(endpoint.options));
+    health.started(endpoint.test);
   } else {
     env.log.info('Skipping agent APIs because public endpoint is disabled', {
       apis: 'Workload and SDS APIs',
@@ -107,11 +115,13 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
 const coreOptions = (
   config: AgentConfig,
   env: AgentEnv,
+  metrics: Metrics,
   plugins: AgentPlugins,
   storage: AgentDataFile,
 ): AgentCoreOptions => ({
   ...config,
   ...plugins,
+  keyManager: countedKeyManager(plugins.keyManager, metrics, 'agent'),
   serverHost: config.serverAddress,
   bundleSource: bundleSourceOf(config),
   storage,
@@ -119,6 +129,7 @@ const coreOptions = (
   syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,
   jwtSvidCacheHitTimeoutMilliseconds: config.jwtSvidCacheHitTimeoutSeconds * 1000,
   version: SPIRE_VERSION,
+  metrics,
   clock: env.clock,
   random: env.random,
   environment: env.environment,
@@ -153,13 +164,14 @@ function keepRunning(core: AgentCore): { failed: Promise<never>; stop: () => Pro
 function publicEndpoint(
   config: AgentConfig,
   { clock, log: agentLog }: AgentEnv,
+  metrics: Metrics,
   { identities, status }: AgentCore,
   attest: AttestWorkload,
 ) {
   const log = agentLog.child({ subsystem_name: 'endpoints' });
   const calls: CallDeps = {
     attest,
-    rateLimits: createRateLimits(config.rateLimits, { clock, metrics: noMetrics, log }),
+    rateLimits: createRateLimits(config.rateLimits, { clock, metrics, log }),
     ownPid: process.pid,
     log,
   };
@@ -174,6 +186,7 @@ function publicEndpoint(
     socketPath: config.socketPath,
     services: [...offered, ...reflectionServices<WorkloadCall>(offered.map(({ desc }) => desc))],
     calls,
+    metrics,
     clock,
     log,
     apis: namesOfApis(config),

@@ -16,7 +16,8 @@ export function methodMetricKey(
  */
 export function snakeCase(text: string): string {
   let result = '';
-  for (const [i, character] of [...text].entries()) {
+  for (let i = 0; i < text.length; i++) {
+    const character = text.charAt(i);
     if (!/[A-Za-z0-9]/.test(character)) {
       result += '_';
       continue;

@@ -7,6 +7,7 @@ import { type AgentCore, type AgentCoreOptions, startCore } from '../../src/agen
 import { openAgentData } from '../../src/agent/storage/agent-data-file.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { writePem } from '../../src/crypto/pem.ts';
+import { noMetrics } from '../../src/ops/metrics.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAgentAttestor } from '../../src/plugins/node-attestor/join-token/agent.ts';
 import type { Entry } from '../../src/spiffe/entry.ts';
@@ -90,6 +91,7 @@ export class AgentWorld implements AsyncDisposable {
       jwtSvidCacheMaxSize: 1000,
       jwtSvidCacheHitTimeoutMilliseconds: 30_000,
       version: '1.16.0',
+      metrics: noMetrics,
       clock: this.clock,
       random: () => 0.5,
       environment: {},

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { BoundService } from '../../rpc/service.ts';
 import { ConnectionLimit, MAX_CONNECTIONS_PER_USER } from '../endpoint/connection-limit.ts';
 import { serveLocal } from '../endpoint/local-endpoint.ts';
@@ -10,6 +11,7 @@ export type AdminEndpointOptions = {
   readonly socketPath: string;
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly calls: CallDeps;
+  readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
 };
@@ -20,7 +22,7 @@ const DIRECTORY_MODE = 0o755;
 
 /** Serves the admin socket until it is disposed; what is under way then ends at once (`reference/agent.md` §4.7). */
 export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise<AsyncDisposable> {
-  const { socketPath, services, calls, clock, log } = options;
+  const { socketPath, services, calls, metrics, clock, log } = options;
   await makeSocketFolder(socketPath, DIRECTORY_MODE, 'Creating admin UDS directory', log);
   const endpoint = await serveLocal({
     socketPath,
@@ -29,6 +31,7 @@ export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise
     services,
     intercept: workloadCalls(calls),
     limit: new ConnectionLimit(MAX_CONNECTIONS_PER_USER, clock, log),
+    metrics,
     log,
   });
   log.info('Starting Admin APIs', { network: 'unix', address: socketPath });

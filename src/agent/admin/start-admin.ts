@@ -29,7 +29,7 @@ export type AdminDeps = {
 
 /** Serves the admin socket, if one is configured. */
 export async function startAdmin(deps: AdminDeps): Promise<AsyncDisposable> {
-  const { config, logLevels, attest, clock } = deps;
+  const { config, logLevels, attest, metrics, clock } = deps;
   if (config.adminSocketPath === undefined) return { async [Symbol.asyncDispose]() {} };
   const log = deps.log.child({ subsystem_name: 'endpoints' });
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
@@ -43,6 +43,7 @@ export async function startAdmin(deps: AdminDeps): Promise<AsyncDisposable> {
       explainService(deps),
     ],
     calls: { attest, ownPid: process.pid, log },
+    metrics,
     clock,
     log,
   });

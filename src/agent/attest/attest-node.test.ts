@@ -4,6 +4,7 @@ import { VirtualClock } from '../../../test/kit/clock.ts';
 import { FakeServer } from '../../../test/kit/fake-server.ts';
 import { Fault } from '../../base/fault.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { createMemoryKeyManager } from '../../plugins/key-manager/memory/memory-key-manager.ts';
 import type { AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import { dial } from '../../rpc/dial.ts';
@@ -19,7 +20,7 @@ const attestor = (answer: (challenge: Uint8Array) => Promise<Uint8Array>): Agent
 async function attest(server: FakeServer, by: AgentNodeAttestor, bundle?: Bundle) {
   const key = await createMemoryKeyManager().generateKey('agent-svid-A', 'ec-p256');
   return attestNode(
-    { attestor: by, address: server.address, dial, log: silentLog },
+    { attestor: by, address: server.address, dial, metrics: noMetrics, log: silentLog },
     { key, bundle },
     () => {},
     AbortSignal.timeout(5000),

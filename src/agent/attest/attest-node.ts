@@ -2,6 +2,8 @@ import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Fault, reasonOf, wrapFault } from '../../base/fault.ts';
 import { buildCsr } from '../../crypto/csr.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import type { ManagedKey } from '../../plugins/key-manager/contract.ts';
 import type { AgentAttestation, AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import type { Channel, ClientTls, DialOptions } from '../../rpc/dial.ts';
@@ -28,6 +30,7 @@ export type AttestNodeDeps = {
   /** `host:port`. */
   readonly address: string;
   readonly dial: (options: DialOptions) => Channel;
+  readonly metrics: Metrics;
   readonly log: Pick<Log, 'warn'>;
 };
 
@@ -41,12 +44,26 @@ export type NodeToAttest = {
  * Attests this node to the server, and takes the trust bundle from it over the same connection, which carries no
  * client certificate (`reference/agent.md` §2.4). Nothing is kept: the caller stores the result.
  */
-export async function attestNode(
+export const attestNode = (
+  deps: AttestNodeDeps,
+  node: NodeToAttest,
+  verify: ClientTls['verify'],
+  signal: AbortSignal,
+): Promise<AttestedNode> =>
+  timedCall(deps.metrics, NEW_SVID, () => attest(deps, node, verify, signal), {
+    attestor: deps.attestor.name,
+  });
+
+const NEW_SVID = ['node', 'attestor', 'new_svid'];
+
+export type AttestedNode = { readonly svid: AgentSvid; readonly bundle: Bundle };
+
+async function attest(
   { attestor, address, dial, log }: AttestNodeDeps,
   { key, bundle: known }: NodeToAttest,
   verify: ClientTls['verify'],
   signal: AbortSignal,
-): Promise<{ readonly svid: AgentSvid; readonly bundle: Bundle }> {
+): Promise<AttestedNode> {
   const csr = await buildCsr({ subject: csrSubject, uris: [], dnsNames: [] }, key).catch(
     (error: unknown) => {
       throw wrapFault('failed to generate CSR for attestation', error);

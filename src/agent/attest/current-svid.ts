@@ -4,6 +4,7 @@ import type { AgentSvid } from './agent-svid.ts';
 export class CurrentSvid {
   #svid: AgentSvid;
   #isTainted = false;
+  readonly #listeners: (() => void)[] = [];
 
   constructor(svid: AgentSvid) {
     this.#svid = svid;
@@ -21,6 +22,12 @@ export class CurrentSvid {
   set(svid: AgentSvid): void {
     this.#svid = svid;
     this.#isTainted = false;
+    for (const listener of this.#listeners) listener();
+  }
+
+  /** Called each time that there is a new one. */
+  onChange(listener: () => void): void {
+    this.#listeners.push(listener);
   }
 
   taint(): void {

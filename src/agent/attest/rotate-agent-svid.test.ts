@@ -4,6 +4,7 @@ import { VirtualClock } from '../../../test/kit/clock.ts';
 import { TestCa } from '../../../test/kit/test-ca.ts';
 import { buildCsr } from '../../crypto/csr.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import type { ManagedKey } from '../../plugins/key-manager/contract.ts';
 import { createMemoryKeyManager } from '../../plugins/key-manager/memory/memory-key-manager.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
@@ -42,6 +43,7 @@ async function start(more: Partial<AgentSvidRotatorDeps> = {}) {
       steps.push('stored');
     },
     availabilityTargetSeconds: 0,
+    metrics: noMetrics,
     clock: new VirtualClock(),
     random: () => 0.5,
     log: silentLog,

@@ -3,6 +3,8 @@ import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, wrapFault } from '../../base/fault.ts';
 import { buildCsr } from '../../crypto/csr.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import type { KeyManager, ManagedKey } from '../../plugins/key-manager/contract.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import { Agent as AgentService } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
@@ -26,6 +28,7 @@ export type AgentSvidRotatorDeps = {
   /** Stores a new SVID; its failure is told, and made good later. */
   readonly store: (svid: AgentSvid) => Promise<void>;
   readonly availabilityTargetSeconds: number;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -75,26 +78,31 @@ export class AgentSvidRotator {
   }
 
   async #replace(signal: AbortSignal): Promise<void> {
-    const { current, connection, keyManager, log } = this.#deps;
+    const { current, metrics, log } = this.#deps;
     const words = wordings[current.value.reattestable ? 'reattest' : 'renew'];
     log.debug(words.start);
     try {
-      await connection.alone(async (call) => {
-        const key = await newAgentKey(keyManager, current.value.key).catch((error: unknown) => {
-          throw wrapFault('unable to generate private key', error);
-        });
-        const svid = current.value.reattestable
-          ? (await this.#deps.attest(key, signal)).svid
-          : await this.#renew(call, key, signal);
-        // By its first use the server takes it for the only one: a restart must find it by then.
-        await this.#store(svid);
-        current.set(svid);
-      });
+      await timedCall(metrics, words.metric, () => this.#replaceAlone(signal));
     } catch (error) {
       if (!signal.aborted) log.error(words.failure, { error: error as Error });
       throw error;
     }
     log.info(words.success, { spiffe_id: agentIdText(current.value) });
+  }
+
+  #replaceAlone(signal: AbortSignal): Promise<void> {
+    const { current, connection, keyManager } = this.#deps;
+    return connection.alone(async (call) => {
+      const key = await newAgentKey(keyManager, current.value.key).catch((error: unknown) => {
+        throw wrapFault('unable to generate private key', error);
+      });
+      const svid = current.value.reattestable
+        ? (await this.#deps.attest(key, signal)).svid
+        : await this.#renew(call, key, signal);
+      // By its first use the server takes it for the only one: a restart must find it by then.
+      await this.#store(svid);
+      current.set(svid);
+    });
   }
 
   async #store(svid: AgentSvid): Promise<void> {
@@ -139,12 +147,14 @@ export class AgentSvidRotator {
 const wordings = {
   renew: {
     what: 'rotate agent SVID',
+    metric: ['agent_svid', 'rotate'],
     start: 'Rotating agent SVID',
     success: 'Successfully rotated agent SVID',
     failure: 'Could not rotate agent SVID',
   },
   reattest: {
     what: 'reattest agent',
+    metric: ['node', 'attest'],
     start: 'Reattesting node',
     success: 'Successfully reattested node',
     failure: 'Could not reattest agent',

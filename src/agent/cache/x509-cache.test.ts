@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import fc from 'fast-check';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { type Bundle, emptyBundle } from '../../spiffe/bundle.ts';
 import { parseSelector } from '../../spiffe/selector.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
@@ -51,6 +52,7 @@ function newCache(more: Partial<X509CacheDeps> = {}) {
     trustDomain,
     bundle: own,
     maxSize: 1000,
+    metrics: noMetrics,
     clock,
     log: silentLog,
     onMissing: () => missing++,

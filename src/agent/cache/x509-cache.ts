@@ -1,11 +1,13 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import { selectorText } from '../../spiffe/selector.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { AuthorizedEntry } from '../authorized-entry.ts';
 import { type BundleList, BundleNews, type BundleSubscription } from './bundle-news.ts';
 import { BundleSet } from './bundle-set.ts';
+import { tellCacheChanges, tellCacheSizes } from './cache-metrics.ts';
 import { SelectorIndex } from './selector-index.ts';
 import { Subscriber, type Subscription } from './subscriber.ts';
 import type { Identity, WorkloadUpdate, X509Svid } from './workload-update.ts';
@@ -16,6 +18,7 @@ export type X509CacheDeps = {
   readonly bundle: Bundle;
   /** How many SVIDs are kept; more only while someone waits for them. */
   readonly maxSize: number;
+  readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
   /** Called when a subscriber waits for an SVID that is not there. */
@@ -75,12 +78,14 @@ export class X509Cache {
     if (changed.has(this.#deps.trustDomain.name)) {
       for (const subscriber of this.#subscribers) dirty.add(subscriber);
     }
-    this.#removeOthers(new Set(entries.map(({ id }) => id)), dirty);
-    const counts = { expiring: 0, outdated: 0 };
+    const removed = this.#removeOthers(new Set(entries.map(({ id }) => id)), dirty);
+    const counts = { added: 0, updated: 0, removed, expiring: 0, outdated: 0 };
     for (const entry of entries) this.#take(entry, { changed, isDue, dirty, counts });
     this.#settleSize();
     this.#notify(dirty);
-    return counts;
+    tellCacheChanges(this.#deps.metrics, counts);
+    tellCacheSizes(this.#deps.metrics, this);
+    return { expiring: counts.expiring, outdated: counts.outdated };
   }
 
   /**
@@ -102,6 +107,7 @@ export class X509Cache {
       });
     }
     this.#notify(dirty);
+    tellCacheSizes(this.#deps.metrics, this);
   }
 
   /** Forgets these SVIDs, which must not be used any more; nobody is told before new ones are there. */
@@ -216,7 +222,8 @@ export class X509Cache {
     return this.#subscribers.size;
   }
 
-  #removeOthers(keep: ReadonlySet<string>, dirty: Set<Subscriber>): void {
+  #removeOthers(keep: ReadonlySet<string>, dirty: Set<Subscriber>): number {
+    let removed = 0;
     for (const [id, record] of this.#records) {
       if (keep.has(id)) continue;
       this.#addMatching(record.selectors, dirty);
@@ -224,7 +231,9 @@ export class X509Cache {
       this.#records.delete(id);
       this.#entriesBySelector.delete(record);
       this.#deps.log.debug('Entry removed', logFields(record.entry));
+      removed++;
     }
+    return removed;
   }
 
   #take(
@@ -238,16 +247,20 @@ export class X509Cache {
       changed: ReadonlySet<string>;
       isDue: (svid: X509Svid) => boolean;
       dirty: Set<Subscriber>;
-      counts: { expiring: number; outdated: number };
+      counts: { added: number; updated: number; expiring: number; outdated: number };
     },
   ): void {
     const record = this.#records.get(entry.id);
     if (record === undefined) {
       this.#create(entry, dirty);
+      counts.added++;
       return;
     }
     const former = record.entry;
-    if (former !== entry) this.#replaceEntry(record, entry, dirty);
+    if (former !== entry) {
+      this.#replaceEntry(record, entry, dirty);
+      counts.updated++;
+    }
     if (entry.federatesWith.some(({ name }) => changed.has(name))) {
       this.#addMatching(record.selectors, dirty);
     }

@@ -1,11 +1,13 @@
 import type { Server, Socket } from 'node:net';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import { peerCredentials } from '../../rpc/peer-credentials.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
 import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
+import { countedCalls } from './counted-calls.ts';
 import { type Peer, watchPeer } from './peer.ts';
 
 export type LocalEndpointOptions = {
@@ -17,6 +19,7 @@ export type LocalEndpointOptions = {
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly intercept: Interceptor<Peer, WorkloadCall>;
   readonly limit: ConnectionLimit;
+  readonly metrics: Metrics;
   readonly log: Log;
 };
 
@@ -28,10 +31,10 @@ const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
  * disposed: what is under way then ends at once.
  */
 export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDisposable> {
-  const { socketPath, socketMode, directoryMode, services, intercept, limit, log } = options;
+  const { socketPath, socketMode, directoryMode, services, limit, log } = options;
   const rpc = createRpcServer<Peer, WorkloadCall>({
     services,
-    intercept,
+    intercept: countedCalls(options.intercept, options.metrics),
     log,
     maxReceiveBytes: MAX_REQUEST_BYTES,
   });

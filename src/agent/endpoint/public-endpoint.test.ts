@@ -9,6 +9,7 @@ import { until } from '../../../test/kit/agent-world.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { dial } from '../../rpc/dial.ts';
 import { healthService } from '../../rpc/health.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
@@ -23,6 +24,7 @@ async function serve(maxConnectionsPerUser?: number) {
     socketPath,
     services: [healthService<WorkloadCall>(async () => true)],
     calls: { attest: async () => new Set(), ownPid: -1, log: silentLog },
+    metrics: noMetrics,
     clock: systemClock,
     log: recordingLog(lines),
     apis: 'none',

@@ -1,5 +1,6 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { BoundService } from '../../rpc/service.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import { type CallDeps, workloadCalls } from '../workload-api/call.ts';
@@ -10,6 +11,7 @@ export type PublicEndpointOptions = {
   readonly socketPath: string;
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly calls: CallDeps;
+  readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
   /** How the log names what is served. */
@@ -25,7 +27,7 @@ const DIRECTORY_MODE = 0o755;
 export async function servePublicEndpoint(
   options: PublicEndpointOptions,
 ): Promise<AsyncDisposable> {
-  const { socketPath, services, calls, apis, clock, log } = options;
+  const { socketPath, services, calls, apis, metrics, clock, log } = options;
   const endpoint = await serveLocal({
     socketPath,
     socketMode: SOCKET_MODE,
@@ -37,6 +39,7 @@ export async function servePublicEndpoint(
       clock,
       log,
     ),
+    metrics,
     log,
   });
   log.info('Starting agent APIs', { network: 'unix', address: socketPath, apis });

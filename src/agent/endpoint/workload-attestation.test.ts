@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import type { WorkloadAttestor } from '../../plugins/workload-attestor/contract.ts';
 import { createWorkloadAttestation } from './workload-attestation.ts';
 
@@ -31,7 +32,12 @@ const cases: readonly [why: string, attestors: WorkloadAttestor[], selectors: st
 ];
 for (const [why, attestors, selectors] of cases) {
   test(`${why}: ${selectors.join(' ') || 'no selectors'}`, async () => {
-    const attest = createWorkloadAttestation({ attestors, ownPid: 1, log: silentLog });
+    const attest = createWorkloadAttestation({
+      attestors,
+      ownPid: 1,
+      metrics: noMetrics,
+      log: silentLog,
+    });
     assert.deepEqual([...(await attest(42, never))], selectors);
   });
 }
@@ -39,7 +45,12 @@ for (const [why, attestors, selectors] of cases) {
 test('if all fail, so does the attestation, and each is told', async () => {
   const lines: LogLine[] = [];
   const attestors = [fails('unix'), fails('docker')];
-  const attest = createWorkloadAttestation({ attestors, ownPid: 1, log: recordingLog(lines) });
+  const attest = createWorkloadAttestation({
+    attestors,
+    ownPid: 1,
+    metrics: noMetrics,
+    log: recordingLog(lines),
+  });
   await assert.rejects(attest(42, never), {
     message:
       'workload attestor "unix" failed: cannot look\nworkload attestor "docker" failed: cannot look',
@@ -66,6 +77,7 @@ test('attestors are asked at once', async () => {
   });
   const attest = createWorkloadAttestation({
     attestors: [waits, wakes],
+    metrics: noMetrics,
     ownPid: 1,
     log: silentLog,
   });
@@ -79,6 +91,11 @@ test('a caller who leaves ends it with the reason of leaving', async () => {
     signal.throwIfAborted();
     return [];
   });
-  const attest = createWorkloadAttestation({ attestors: [slow], ownPid: 1, log: silentLog });
+  const attest = createWorkloadAttestation({
+    attestors: [slow],
+    ownPid: 1,
+    metrics: noMetrics,
+    log: silentLog,
+  });
   await assert.rejects(attest(42, gone.signal), { message: 'gone' });
 });

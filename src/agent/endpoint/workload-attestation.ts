@@ -1,5 +1,7 @@
 import { reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import type { WorkloadAttestor } from '../../plugins/workload-attestor/contract.ts';
 
 /** Finds out the selectors (`type:value`) of a process; those who ask twice are told anew. */
@@ -9,6 +11,7 @@ export type WorkloadAttestationDeps = {
   readonly attestors: readonly WorkloadAttestor[];
   /** The agent's own process, which is asked about for health only. */
   readonly ownPid: number;
+  readonly metrics: Metrics;
   readonly log: Log;
 };
 
@@ -16,13 +19,28 @@ export type WorkloadAttestationDeps = {
  * Asks all attestors at once. Those that fail are told of and passed over, unless all do (`reference/agent.md` §6).
  * Rejects with the signal's reason when it aborts first.
  */
-export function createWorkloadAttestation({
-  attestors,
-  ownPid,
-  log,
-}: WorkloadAttestationDeps): AttestWorkload {
+export function createWorkloadAttestation(deps: WorkloadAttestationDeps): AttestWorkload {
+  const { metrics } = deps;
+  const attest = attestWith(deps);
+  return (pid, signal) =>
+    timedCall(metrics, ATTESTATION, async () => {
+      const selectors = await attest(pid, signal);
+      metrics.sample(DISCOVERED_SELECTORS, selectors.size);
+      return selectors;
+    });
+}
+
+const ATTESTATION = ['workload_api', 'workload_attestation'];
+const ATTESTOR = ['workload_api', 'workload_attestor'];
+const DISCOVERED_SELECTORS = ['workload_api', 'discovered_selectors'];
+
+function attestWith({ attestors, ownPid, metrics, log }: WorkloadAttestationDeps): AttestWorkload {
   return async (pid, signal) => {
-    const outcomes = await Promise.allSettled(attestors.map((one) => one.attest(pid, signal)));
+    const outcomes = await Promise.allSettled(
+      attestors.map((one) =>
+        timedCall(metrics, ATTESTOR, () => one.attest(pid, signal), { attestor: one.name }),
+      ),
+    );
     if (signal.aborted) {
       log.error('Timed out collecting selectors', { pid, error: signal.reason as Error });
       throw signal.reason;

@@ -5,6 +5,7 @@ import { VirtualClock } from '../../../test/kit/clock.ts';
 import { FakeServer } from '../../../test/kit/fake-server.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { Fault } from '../../base/fault.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { dial } from '../../rpc/dial.ts';
 import type { Entry } from '../../spiffe/entry.ts';
 import { Entry as EntryService } from '../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
@@ -20,7 +21,7 @@ async function world() {
   const server = await FakeServer.start({ clock: new VirtualClock() });
   const channel = dial({ address: server.address, tls: { verify: () => {} } });
   const lines: LogLine[] = [];
-  const entries = new AuthorizedEntries(recordingLog(lines));
+  const entries = new AuthorizedEntries(recordingLog(lines), noMetrics);
   const client = channel.client(EntryService);
   return {
     server,

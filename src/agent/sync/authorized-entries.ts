@@ -1,6 +1,7 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { CallOptions, Client } from '../../rpc/dial.ts';
 import type {
   EntryRevision,
@@ -22,10 +23,12 @@ type EntryClient = Client<typeof EntryService>;
  */
 export class AuthorizedEntries {
   readonly #log: Log;
+  readonly #metrics: Metrics;
   #entries = new Map<string, AuthorizedEntry>();
 
-  constructor(log: Log) {
+  constructor(log: Log, metrics: Metrics) {
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   get all(): readonly AuthorizedEntry[] {
@@ -53,13 +56,15 @@ export class AuthorizedEntries {
     try {
       const first = await nextAnswer(answers);
       if (first.entryRevisions.length === 0) {
-        this.#keepOnly(this.#merge(first.entries));
+        this.#tellDifference(first.entries);
+        this.#metrics.gauge(DROPPED, this.#keepOnly(this.#merge(first.entries)));
         return;
       }
       const pageSize = first.entryRevisions.length;
       const revisions = await this.#revisions(answers, first);
       await this.#fetch(this.#needed(revisions), pageSize, outbox, answers);
-      this.#keepOnly(new Set(revisions.map(({ id }) => id)));
+      const dropped = this.#keepOnly(new Set(revisions.map(({ id }) => id)));
+      this.#metrics.gauge(DROPPED, dropped);
     } finally {
       outbox.close();
       await answers.return?.();
@@ -88,17 +93,18 @@ export class AuthorizedEntries {
 
   /** IDs of the entries that are not here, or not in this revision. */
   #needed(revisions: readonly EntryRevision[]): string[] {
-    return revisions
-      .filter(({ id, revisionNumber, createdAt }) => {
-        const known = this.#entries.get(id);
-        return (
-          known === undefined ||
-          BigInt(known.revisionNumber) !== revisionNumber ||
-          (createdAt !== 0n && BigInt(known.createdAt) !== createdAt)
-        );
-      })
-      .map(({ id }) => id)
-      .sort();
+    const missing = revisions.filter(({ id }) => !this.#entries.has(id));
+    const stale = revisions.filter(({ id, revisionNumber, createdAt }) => {
+      const known = this.#entries.get(id);
+      return (
+        known !== undefined &&
+        (BigInt(known.revisionNumber) !== revisionNumber ||
+          (createdAt !== 0n && BigInt(known.createdAt) !== createdAt))
+      );
+    });
+    this.#metrics.gauge(MISSING, missing.length);
+    this.#metrics.gauge(STALE, stale.length);
+    return [...missing, ...stale].map(({ id }) => id).sort();
   }
 
   async #fetch(
@@ -142,10 +148,30 @@ export class AuthorizedEntries {
     return ids;
   }
 
-  #keepOnly(ids: ReadonlySet<string>): void {
-    for (const id of this.#entries.keys()) if (!ids.has(id)) this.#entries.delete(id);
+  /** Answers how many went. */
+  #keepOnly(ids: ReadonlySet<string>): number {
+    let dropped = 0;
+    for (const id of this.#entries.keys()) {
+      if (!ids.has(id)) dropped += Number(this.#entries.delete(id));
+    }
+    return dropped;
+  }
+
+  /** Where the server sends the entries at once instead of their revisions. */
+  #tellDifference(protos: readonly ProtoEntry[]): void {
+    const known = protos.flatMap(({ id, revisionNumber }) => {
+      const entry = this.#entries.get(id);
+      return entry ? [{ isStale: BigInt(entry.revisionNumber) !== revisionNumber }] : [];
+    });
+    this.#metrics.gauge(MISSING, protos.length - known.length);
+    this.#metrics.gauge(STALE, known.filter(({ isStale }) => isStale).length);
   }
 }
+
+/** How the copy differed from what the server has (`reference/agent.md` §7). */
+const MISSING = ['sync_entries_missing'];
+const STALE = ['sync_entries_stale'];
+const DROPPED = ['sync_entries_dropped'];
 
 const FROM_SERVER = 'from SPIRE server; are the server and agent versions compatible?';
 

@@ -1,11 +1,14 @@
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { timedCall } from '../../ops/metrics-call.ts';
 import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { X509Cache } from '../cache/x509-cache.ts';
 
 export type DropTaintedDeps = {
   readonly cache: Pick<X509Cache, 'identities' | 'dropSvids'>;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly log: Log;
 };
@@ -58,8 +61,17 @@ async function dropRest(
 
 type Batch = ReturnType<X509Cache['identities']> extends Generator<infer T> ? T[] : never;
 
-async function dropBatch(
-  { cache, clock, log }: DropTaintedDeps,
+const TAINTED = ['cache_manager', 'tainted_x509_svids', 'workload'];
+const PROCESS = ['cache_manager', 'workload', 'process_tainted_x509_svids'];
+
+const dropBatch = (
+  deps: DropTaintedDeps,
+  authorities: readonly Certificate[],
+  batch: Batch,
+): Promise<void> => timedCall(deps.metrics, PROCESS, () => dropTainted(deps, authorities, batch));
+
+async function dropTainted(
+  { cache, metrics, clock, log }: DropTaintedDeps,
   authorities: readonly Certificate[],
   batch: Batch,
 ): Promise<void> {
@@ -70,5 +82,6 @@ async function dropBatch(
     }
   }
   cache.dropSvids(tainted);
+  metrics.sample(TAINTED, tainted.length);
   log.info('Tainted X.509 SVIDs', { tainted_x509_svids: tainted.length });
 }

@@ -2,6 +2,8 @@ import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, type FaultKind, kindOf } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
+import { startCall } from '../../ops/metrics-call.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { SVID as SvidService } from '../../wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import type { JWTSVID as ProtoJwtSvid } from '../../wire/gen/spire/api/types/jwtsvid_pb.ts';
@@ -19,6 +21,7 @@ export type JwtSvidsDeps = {
   readonly maxSize: number;
   /** How long a renewal may take while the caller could have the cached token. */
   readonly cacheHitTimeoutMilliseconds: number;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -38,6 +41,10 @@ type Renewal = {
 /** For a caller who has no token at all. */
 const REQUEST_MILLISECONDS = 30_000;
 const RETRY = { initialMs: 1000, maxMs: 24_000, multiplier: 1.5, jitter: 0.1 };
+
+const SIZE = ['jwt_svid_cache_size'];
+const TAINTED = ['cache_manager', 'tainted_jwt_svids', 'workload'];
+const PROCESS_TAINTED = ['cache_manager', 'workload', 'process_tainted_jwt_svids'];
 
 /** Failures that another try would not mend, or that SPIRE does not try again. */
 const finalKinds: ReadonlySet<FaultKind> = new Set([
@@ -86,7 +93,12 @@ export class JwtSvids {
 
   /** Forgets what these keys have signed. */
   dropSignedBy(keyIds: ReadonlySet<string>): void {
+    const { metrics } = this.#deps;
+    const end = startCall(metrics, PROCESS_TAINTED);
     const removed = this.#cache.removeSignedBy(keyIds);
+    end();
+    metrics.sample(TAINTED, removed);
+    this.#tellSize();
     if (removed === 0) return;
     this.#deps.log.info(
       'JWT-SVIDs were removed from the JWT cache because they were issued by a tainted authority',
@@ -96,6 +108,10 @@ export class JwtSvids {
 
   get count(): number {
     return this.#cache.size;
+  }
+
+  #tellSize(): void {
+    this.#deps.metrics.gauge(SIZE, this.#cache.size);
   }
 
   #start(
@@ -131,6 +147,7 @@ export class JwtSvids {
         clock.now() + (isUsable() ? cacheHitTimeoutMilliseconds : REQUEST_MILLISECONDS);
       const { id, svid } = await this.#fetchUntil(endsAt, entry, audience, signal);
       this.#cache.set(id, audience, svid);
+      this.#tellSize();
       return svid;
     } catch (error) {
       if (cached === undefined || signal.aborted) throw error;

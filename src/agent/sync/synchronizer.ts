@@ -2,6 +2,7 @@ import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { reasonOf, wrapFault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import type { Metrics } from '../../ops/metrics.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
 import type { CurrentSvid } from '../attest/current-svid.ts';
@@ -31,6 +32,7 @@ export type SynchronizerDeps = {
   readonly connectionIsOld: () => void;
   readonly intervalMilliseconds: number;
   readonly availabilityTargetSeconds: number;
+  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -178,7 +180,9 @@ export class Synchronizer {
     const wasCalled = await this.#nap.sleep(milliseconds, signal);
     const passed = clock.now() - began;
     if (passed > milliseconds + SLEPT_MILLISECONDS || passed < -SLEPT_MILLISECONDS) {
-      log.info('The machine slept, or its clock was set: the connection to the server is made anew');
+      log.info(
+        'The machine slept, or its clock was set: the connection to the server is made anew',
+      );
       connectionIsOld();
     }
     if (wasCalled) await clock.sleep(Math.max(0, MIN_PAUSE_MILLISECONDS - passed), signal);
@@ -248,7 +252,7 @@ export class Synchronizer {
   }
 
   async #dropTainted({ x509, jwtKeyIds }: NewTaints, signal: AbortSignal): Promise<void> {
-    const { cache, clock, current, jwtSvids, log } = this.#deps;
+    const { cache, clock, current, jwtSvids, metrics, log } = this.#deps;
     if (jwtKeyIds.size > 0) jwtSvids.dropSignedBy(jwtKeyIds);
     if (x509.length === 0) return;
     const chain = Buffer.concat([...current.value.chain]);
@@ -256,7 +260,7 @@ export class Synchronizer {
       log.info('Agent SVID is tainted by a root authority, forcing rotation');
       current.taint();
     }
-    const { rest } = await dropTaintedSvids({ cache, clock, log }, x509, signal);
+    const { rest } = await dropTaintedSvids({ cache, metrics, clock, log }, x509, signal);
     rest.catch((error: unknown) => {
       log.error('Could not look for tainted SVIDs', { error: error as Error });
     });

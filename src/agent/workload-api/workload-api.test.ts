@@ -8,6 +8,7 @@ import { Fault } from '../../base/fault.ts';
 import { readPrivateKey } from '../../crypto/keys.ts';
 import { parseCertificates } from '../../crypto/x509/certificate.ts';
 import { silentLog } from '../../ops/log.ts';
+import { noMetrics } from '../../ops/metrics.ts';
 import { type Channel, dial } from '../../rpc/dial.ts';
 import { type Bundle, emptyBundle } from '../../spiffe/bundle.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
@@ -58,6 +59,7 @@ async function serve(more: Partial<WorkloadApiDeps> = {}): Promise<Api> {
     await servePublicEndpoint({
       socketPath,
       services: [workloadApi(deps)],
+      metrics: noMetrics,
       calls: {
         attest: async () => {
           if (api.selectors instanceof Error) throw api.selectors;

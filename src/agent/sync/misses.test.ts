@@ -7,20 +7,43 @@ import { Round } from './round.ts';
 const { signal } = new AbortController();
 const stranger = new Set(['unix:uid:1']);
 
-function world({ known = false } = {}) {
+/** Rounds that end when the test says so. */
+function world() {
   const clock = new VirtualClock();
-  const rounds: Round[] = [];
+  let known = false;
+  let asked = 0;
+  let rounds = [new Round()];
   const misses = new Misses({
     hasMatch: () => known,
-    synchronizeSoon: () => {
-      const round = new Round();
-      rounds.push(round);
-      return round;
+    rounds: () => rounds,
+    wake: () => {
+      asked += 1;
     },
     intervalMilliseconds: 5000,
     clock,
   });
-  return { clock, rounds, misses };
+  return {
+    clock,
+    misses,
+    get asked() {
+      return asked;
+    },
+    learn() {
+      known = true;
+    },
+    noRounds() {
+      rounds = [];
+    },
+    /** The next round begins; answers with what ends it. */
+    begin() {
+      const current = rounds.at(-1);
+      rounds = current === undefined ? [] : [current, new Round()];
+      return () => {
+        rounds = rounds.filter((round) => round !== current);
+        current?.end();
+      };
+    },
+  };
 }
 
 /** Whether a promise has settled by now. */
@@ -34,81 +57,110 @@ async function isOver(promise: Promise<unknown>, clock: VirtualClock): Promise<b
   return over;
 }
 
-test('a caller whom an entry applies to does not wait, and nobody is asked', async () => {
-  const { misses, rounds } = world({ known: true });
-  await misses.awaitEntry(stranger, signal);
-  assert.equal(rounds.length, 0);
+describe('a caller does not wait', () => {
+  test('whom an entry applies to', async () => {
+    const agent = world();
+    agent.learn();
+    await agent.misses.awaitEntry(stranger, signal);
+    assert.equal(agent.asked, 0);
+  });
+
+  test('who has no selectors', async () => {
+    const agent = world();
+    await agent.misses.awaitEntry(new Set(), signal);
+    assert.equal(agent.asked, 0);
+  });
+
+  test('while there is nobody to ask', async () => {
+    const agent = world();
+    agent.noRounds();
+    await agent.misses.awaitEntry(stranger, signal);
+    assert.equal(agent.asked, 0);
+  });
 });
 
-test('nor does one without selectors', async () => {
-  const { misses, rounds } = world();
-  await misses.awaitEntry(new Set(), signal);
-  assert.equal(rounds.length, 0);
-});
+describe('another one waits', () => {
+  test('until the server was asked', async () => {
+    const agent = world();
+    const waiting = agent.misses.awaitEntry(stranger, signal);
+    const end = agent.begin();
+    assert.equal(await isOver(waiting, agent.clock), false);
+    end();
+    await waiting;
+    assert.equal(agent.clock.sleepers, 0);
+  });
 
-test('another one waits until the server was asked', async () => {
-  const { misses, rounds, clock } = world();
-  const waiting = misses.awaitEntry(stranger, signal);
-  assert.equal(await isOver(waiting, clock), false);
-  rounds[0]?.end();
-  await waiting;
-  assert.equal(clock.sleepers, 0);
-});
+  test('through the round that is under way, if that brings nothing', async () => {
+    const agent = world();
+    const endFirst = agent.begin();
+    const waiting = agent.misses.awaitEntry(stranger, signal);
+    endFirst();
+    assert.equal(await isOver(waiting, agent.clock), false);
+    agent.begin()();
+    await waiting;
+  });
 
-test('but not longer than half a second', async () => {
-  const { misses, clock } = world();
-  const waiting = misses.awaitEntry(stranger, signal);
-  await clock.advance({ milliseconds: 499 });
-  assert.equal(await isOver(waiting, clock), false);
-  await clock.advance({ milliseconds: 1 });
-  await waiting;
-});
+  test('no longer than it takes to learn of its entry', async () => {
+    const agent = world();
+    const endFirst = agent.begin();
+    const waiting = agent.misses.awaitEntry(stranger, signal);
+    agent.learn();
+    endFirst();
+    await waiting;
+    assert.equal(agent.clock.sleepers, 0);
+  });
 
-test('nor when it hangs up', async () => {
-  const { misses, clock } = world();
-  const caller = new AbortController();
-  const waiting = misses.awaitEntry(stranger, caller.signal);
-  caller.abort(new Error('gone'));
-  await assert.rejects(waiting, { message: 'gone' });
-  assert.equal(clock.sleepers, 0);
+  test('half a second at most', async () => {
+    const { misses, clock } = world();
+    const waiting = misses.awaitEntry(stranger, signal);
+    await clock.advance({ milliseconds: 499 });
+    assert.equal(await isOver(waiting, clock), false);
+    await clock.advance({ milliseconds: 1 });
+    await waiting;
+  });
+
+  test('not when it hangs up', async () => {
+    const { misses, clock } = world();
+    const caller = new AbortController();
+    const waiting = misses.awaitEntry(stranger, caller.signal);
+    caller.abort(new Error('gone'));
+    await assert.rejects(waiting, { message: 'gone' });
+    assert.equal(clock.sleepers, 0);
+  });
 });
 
 describe('the server is asked', () => {
-  test('once for all who come before the question has gone out', async () => {
-    const { misses, rounds } = world();
-    const waiting = [misses.awaitEntry(stranger, signal), misses.awaitEntry(stranger, signal)];
-    assert.equal(rounds.length, 1);
-    rounds[0]?.end();
-    await Promise.all(waiting);
-  });
-
-  test('again for one who comes after', async () => {
-    const { misses, rounds } = world();
-    const first = misses.awaitEntry(stranger, signal);
-    rounds[0]?.begin();
-    const second = misses.awaitEntry(stranger, signal);
-    assert.equal(rounds.length, 2);
-    for (const round of rounds) round.end();
-    await Promise.all([first, second]);
-  });
-
-  const miss = async ({ misses, rounds }: ReturnType<typeof world>): Promise<number> => {
-    const waiting = misses.awaitEntry(stranger, signal);
-    for (const round of rounds) round.end();
+  /** One miss that brings nothing, in a round of its own. */
+  const miss = async (agent: ReturnType<typeof world>): Promise<number> => {
+    const waiting = agent.misses.awaitEntry(stranger, signal);
+    agent.begin()();
     await waiting;
-    return rounds.length;
+    return agent.asked;
   };
+
+  test('once for all who come before the round begins, again for who comes after', async () => {
+    const agent = world();
+    const together = [1, 2, 3].map(() => agent.misses.awaitEntry(stranger, signal));
+    assert.equal(agent.asked, 1);
+    const endFirst = agent.begin();
+    const late = agent.misses.awaitEntry(stranger, signal);
+    assert.equal(agent.asked, 2);
+    endFirst();
+    await Promise.all(together);
+    agent.begin()();
+    await late;
+  });
 
   test('not more often than four times in a row, then once in each interval', async () => {
     const agent = world();
     for (let i = 0; i < 10; i++) await miss(agent);
-    assert.equal(agent.rounds.length, 4);
+    assert.equal(agent.asked, 4);
     await agent.clock.advance({ seconds: 5 });
     for (let i = 0; i < 10; i++) await miss(agent);
-    assert.equal(agent.rounds.length, 5);
+    assert.equal(agent.asked, 5);
     await agent.clock.advance({ seconds: 3600 });
     for (let i = 0; i < 10; i++) await miss(agent);
-    assert.equal(agent.rounds.length, 9);
+    assert.equal(agent.asked, 9);
   });
 
   test('whatever becomes of the clock', async () => {
@@ -118,5 +170,16 @@ describe('the server is asked', () => {
     assert.equal(await miss(agent), 4);
     await agent.clock.advance({ seconds: 5 });
     assert.equal(await miss(agent), 5);
+  });
+
+  test('or not: then a caller waits a fifth of a second, for what the server may tell', async () => {
+    const agent = world();
+    for (let i = 0; i < 4; i++) await miss(agent);
+    const waiting = agent.misses.awaitEntry(stranger, signal);
+    await agent.clock.advance({ milliseconds: 199 });
+    assert.equal(await isOver(waiting, agent.clock), false);
+    await agent.clock.advance({ milliseconds: 1 });
+    await waiting;
+    assert.equal(agent.asked, 4);
   });
 });

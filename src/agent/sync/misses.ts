@@ -4,8 +4,10 @@ import type { Round } from './round.ts';
 export type MissesDeps = {
   /** Whether an entry applies to whoever has these selectors. */
   readonly hasMatch: (selectors: ReadonlySet<string>) => boolean;
-  /** Has the agent synchronise at once. */
-  readonly synchronizeSoon: () => Pick<Round, 'hasBegun' | 'ended'>;
+  /** The synchronisations that may bring news; the last one has not begun. None where there will be none. */
+  readonly rounds: () => readonly Round[];
+  /** Has the last of them begin at once. */
+  readonly wake: () => void;
   /** How often the server is asked anyway. */
   readonly intervalMilliseconds: number;
   readonly clock: Clock;
@@ -15,7 +17,9 @@ export type MissesDeps = {
  * A caller without an identity waits so long for the server's word at most: far less than any client's patience, far
  * more than a server that is well needs.
  */
-const PATIENCE_MILLISECONDS = 500;
+const ASKED_MILLISECONDS = 500;
+/** The same where the server is not asked for this caller: it may be about to tell us by itself. */
+const UNASKED_MILLISECONDS = 200;
 /** So many misses in a row are asked about, and then one in each interval: at most twice the usual number of questions. */
 const BURST = 4;
 
@@ -27,7 +31,8 @@ export class Misses {
   readonly #deps: MissesDeps;
   #left = BURST;
   #countedAt: number;
-  #round: ReturnType<MissesDeps['synchronizeSoon']> | undefined;
+  /** The round that was asked for last; whoever misses before it begins shares it. */
+  #asked: Round | undefined;
 
   constructor(deps: MissesDeps) {
     this.#deps = deps;
@@ -37,25 +42,33 @@ export class Misses {
   /** As `Identities.awaitEntry`. */
   async awaitEntry(selectors: ReadonlySet<string>, signal: AbortSignal): Promise<void> {
     signal.throwIfAborted();
-    const { hasMatch, clock } = this.#deps;
-    if (selectors.size === 0 || hasMatch(selectors)) return;
-    const round = this.#ask();
-    if (round === undefined) return;
-    const given = new AbortController();
+    const { hasMatch, rounds, clock } = this.#deps;
+    const isFound = () => selectors.size === 0 || hasMatch(selectors);
+    const coming = isFound() ? [] : rounds();
+    if (coming.length === 0) return;
+    const wait = this.#ask(coming.at(-1)) ? ASKED_MILLISECONDS : UNASKED_MILLISECONDS;
+    const over = new AbortController();
     const patience = clock
-      .sleep(PATIENCE_MILLISECONDS, AbortSignal.any([signal, given.signal]))
-      .catch(() => undefined); // looked at below
-    await Promise.race([round.ended, patience]);
-    given.abort();
+      .sleep(wait, AbortSignal.any([signal, over.signal]))
+      .catch(() => undefined) // looked at below
+      .finally(() => {
+        over.abort();
+      });
+    for (const round of coming) {
+      await Promise.race([round.ended, patience]);
+      if (over.signal.aborted || isFound()) break;
+    }
+    over.abort();
     signal.throwIfAborted();
   }
 
-  /** A synchronisation that sees what the server knows now. Undefined: none, there were too many. */
-  #ask(): Pick<Round, 'ended'> | undefined {
-    if (this.#round !== undefined && !this.#round.hasBegun) return this.#round;
-    if (!this.#take()) return undefined;
-    this.#round = this.#deps.synchronizeSoon();
-    return this.#round;
+  /** Whether the server is asked now. */
+  #ask(next: Round | undefined): boolean {
+    if (next === this.#asked) return true;
+    if (!this.#take()) return false;
+    this.#asked = next;
+    this.#deps.wake();
+    return true;
   }
 
   #take(): boolean {

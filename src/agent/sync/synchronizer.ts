@@ -45,7 +45,7 @@ const MAX_INTERVAL_MILLISECONDS = 8 * 60_000;
 /** So soon again after the start, and as long as nothing is cached. */
 const FIRST_MILLISECONDS = 5000;
 /** Not sooner again than this, however often somebody cannot wait: what changes in quick succession is asked for once. */
-const MIN_PAUSE_MILLISECONDS = 50;
+const MIN_PAUSE_MILLISECONDS = 20;
 /** A pause that took so much longer or shorter than it should: timers stand still while the machine sleeps. */
 const SLEPT_MILLISECONDS = 30_000;
 /** How often SVIDs are minted that somebody waits for, between synchronisations. */

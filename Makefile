@@ -12,7 +12,7 @@ help:
 	@echo 'make bench   the benchmarks (bench/README.md)'
 	@echo 'make faults  kills programs at random moments, some hundred times'
 	@echo 'make fmt     formats the sources'
-	@echo 'make gen     makes src/wire/gen from proto/'
+	@echo 'make gen     makes src/wire/gen from proto/, docs/workload-api.md from src/workload'
 	@echo 'make build   bundles the programs into dist/'
 
 # The packages, exactly as locked. No script of theirs runs; what they ship is used as it is.
@@ -46,6 +46,7 @@ fmt: node_modules/.installed
 
 gen: node_modules/.installed
 	@$(node) tools/gen.ts
+	@$(node) tools/api-docs.ts
 
 clean:
 	@rm -rf dist node_modules

@@ -19,6 +19,7 @@ const checks: readonly Step[] = [
   { name: 'lint', command: ['oxlint', '--type-aware', '--deny-warnings'] },
   { name: 'types', command: ['tsc', '--noEmit'] },
   { name: 'generated code', command: ['node', 'tools/gen.ts', '--check'] },
+  { name: 'generated pages', command: ['node', 'tools/api-docs.ts', '--check'] },
   { name: 'unit tests', tests: ['src/**/*.test.ts', 'test/*.test.ts'], isolated: false },
 ];
 

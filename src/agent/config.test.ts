@@ -524,7 +524,10 @@ const unsupported: readonly (readonly [string, string])[] = [
     agent('experimental { require_pq_kem = true }'),
     'experimental.require_pq_kem is not supported yet',
   ],
-  [agent('', 'telemetry { Prometheus {} }'), 'telemetry.Prometheus is not supported yet'],
+  [
+    agent('', 'telemetry { M3 = [{ address = "x" env = "y" }] }'),
+    'telemetry.M3 is not supported: use Prometheus, Statsd, DogStatsd or OpenTelemetry',
+  ],
   [agent().replace('"unix"', '"k8s"'), 'WorkloadAttestor "k8s" is not supported yet'],
   [agent().replace('"join_token"', '"aws_iid"'), 'NodeAttestor "aws_iid" is not supported yet'],
   [
@@ -551,7 +554,7 @@ test('what changes nothing is no reason not to run', async () => {
   const config = await load(
     agent(
       'admin_socket_path = "/a/b.sock" sds { default_svid_name = "default" } rebootstrap_mode = "never" disable_sds_api = true',
-      'telemetry {} health_checks { listener_enabled = true }',
+      'telemetry { Prometheus {} } health_checks { listener_enabled = true }',
     ),
   );
   assert.deepEqual(unsupportedAgentSettings(config), []);

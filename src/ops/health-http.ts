@@ -59,12 +59,23 @@ export async function serveHealth(options: HealthEndpointOptions): Promise<Healt
 
 function answer(response: ServerResponse, report: HealthReport | undefined): void {
   if (report === undefined) {
-    response.writeHead(404, { 'Content-Type': 'text/plain; charset=utf-8' });
-    response.end('404 page not found\n');
+    end(response, 404, '404 page not found\n', {
+      'Content-Type': 'text/plain; charset=utf-8',
+      'X-Content-Type-Options': 'nosniff',
+    });
     return;
   }
-  response.writeHead(report.ok ? 200 : 500, { 'Content-Type': 'application/json' });
-  response.end(`${JSON.stringify(report.details)}\n`);
+  const body = `${JSON.stringify(report.details)}\n`;
+  end(response, report.ok ? 200 : 500, body, { 'Content-Type': 'application/json' });
+}
+
+function end(
+  response: ServerResponse,
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+): void {
+  response.writeHead(status, { ...headers, 'Content-Length': Buffer.byteLength(body) }).end(body);
 }
 
 async function listen(

@@ -21,6 +21,9 @@ export type TrustDomainOptions = {
   /** Lines for the `server` and `agent` blocks of the configuration files. */
   readonly server?: string;
   readonly agent?: string;
+  /** Sections beside these, such as `telemetry`. */
+  readonly serverSections?: string;
+  readonly agentSections?: string;
   /** Node attestor plugins; the default is `join_token` on both sides. */
   readonly serverAttestors?: string;
   readonly agentAttestor?: string;
@@ -34,7 +37,7 @@ export type TrustDomainOptions = {
 
 export type AgentOptions = Pick<
   TrustDomainOptions,
-  'agent' | 'agentAttestor' | 'syncInterval' | 'adminSocket'
+  'agent' | 'agentSections' | 'agentAttestor' | 'syncInterval' | 'adminSocket'
 >;
 
 /** A server and agents as processes, in a folder of their own. */
@@ -289,6 +292,7 @@ const serverConf = (
   { name, folder, port }: TrustDomainProcesses,
   {
     server = '',
+    serverSections = '',
     serverAttestors = 'NodeAttestor "join_token" { plugin_data {} }',
     serverKeyManager = `KeyManager "disk" { plugin_data { keys_path = "${folder}/server/keys.json" } }`,
   }: TrustDomainOptions,
@@ -309,6 +313,7 @@ plugins {
   ${serverKeyManager}
   ${serverAttestors}
 }
+${serverSections}
 `;
 
 const agentConf = (
@@ -316,6 +321,7 @@ const agentConf = (
   {
     adminSocket: hasAdminSocket = false,
     agent = '',
+    agentSections = '',
     agentAttestor = 'NodeAttestor "join_token" { plugin_data {} }',
     syncInterval = '1s',
   }: AgentOptions,
@@ -337,4 +343,5 @@ plugins {
   KeyManager "disk" { plugin_data { directory = "${dataDirectory}" } }
   WorkloadAttestor "unix" { plugin_data {} }
 }
+${agentSections}
 `;

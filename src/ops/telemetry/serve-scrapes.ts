@@ -80,7 +80,10 @@ function answering({ exposition, log }: ScrapesOptions): HttpServer {
       request.resume(); // nobody has anything to tell us
       exposition().then(
         (text) => {
-          response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' });
+          response.writeHead(200, {
+            'Content-Type': 'text/plain; version=0.0.4; charset=utf-8',
+            'Content-Length': Buffer.byteLength(text),
+          });
           response.end(text);
         },
         (error: unknown) => {

@@ -5,6 +5,7 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { type ClientTls, type DialOptions, dial } from '../rpc/dial.ts';
+import type { Bundle } from '../spiffe/bundle.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
 import { tlsIdentity } from './attest/agent-svid.ts';
 import { type AttestAtStartDeps, type Attested, attestAtStart } from './attest/attest-at-start.ts';
@@ -28,6 +29,7 @@ import { Misses } from './sync/misses.ts';
 import { countedFetch, countedMinter } from './sync/sync-metrics.ts';
 import { Synchronizer } from './sync/synchronizer.ts';
 import { TaintedAuthorities } from './sync/tainted-authorities.ts';
+import { WitSvids } from './sync/wit-svids.ts';
 
 export type AgentCoreOptions = {
   readonly trustDomain: TrustDomain;
@@ -93,6 +95,15 @@ export async function startCore(
     maxSize: options.jwtSvidCacheMaxSize,
     cacheHitTimeoutMilliseconds: options.jwtSvidCacheHitTimeoutMilliseconds,
     metrics,
+    clock,
+    random,
+    log: managerLog,
+    signal: stopped.signal,
+  });
+  const witSvids = new WitSvids({
+    connection,
+    maxSize: options.jwtSvidCacheMaxSize,
+    taintedKeyIds: () => taintedWitKeyIds(cache.bundle),
     clock,
     random,
     log: managerLog,
@@ -171,6 +182,7 @@ export async function startCore(
       subscribeBundles: () => cache.subscribeBundles(),
       bundles: () => cache.bundles,
       fetchJwtSvid: (entry, audience, call) => jwtSvids.fetch(entry, audience, call),
+      fetchWitSvid: (entry, call) => witSvids.fetch(entry, call),
     },
     current,
     status: statusOf({ current, cache, entries, jwtSvids, synchronizer }),
@@ -180,6 +192,9 @@ export async function startCore(
     },
   };
 }
+
+const taintedWitKeyIds = ({ witAuthorities }: Bundle): ReadonlySet<string> =>
+  new Set(witAuthorities.filter(({ tainted }) => tainted).map(({ keyId }) => keyId));
 
 type StatusParts = {
   readonly current: CurrentSvid;

@@ -35,7 +35,17 @@ export interface Identities {
     audience: readonly string[],
     signal: AbortSignal,
   ): Promise<JwtSvid>;
+  /** The same of a WIT-SVID, which comes with the key that it is for. */
+  fetchWitSvid(
+    entry: Pick<AuthorizedEntry, 'id' | 'spiffeId'>,
+    signal: AbortSignal,
+  ): Promise<WitSvid>;
 }
+
+export type WitSvid = JwtSvid & {
+  /** The private key as JWK text. */
+  readonly key: string;
+};
 
 export type JwtSvid = {
   readonly token: string;

@@ -125,6 +125,7 @@ test('offers health and reflection beside the Workload API, without the header',
         messageResponse.value.service.map(({ name }) => name),
       [
         'SpiffeWorkloadAPI',
+        'envoy.service.secret.v3.SecretDiscoveryService',
         'grpc.health.v1.Health',
         'grpc.reflection.v1.ServerReflection',
         'grpc.reflection.v1alpha.ServerReflection',

@@ -176,7 +176,8 @@ function publicEndpoint(
     log,
   };
   const refusalFacts = createRefusalFacts({ status, clock });
-  const api: WorkloadApiDeps = { ...config, identities, clock, refusalFacts };
+  const witSvids = config.featureFlags.includes('wit-svid');
+  const api: WorkloadApiDeps = { ...config, identities, clock, refusalFacts, witSvids };
   const offered: BoundService<WorkloadCall>[] = [
     ...(config.workloadApiEnabled ? [workloadApi(api)] : []),
     ...(config.sdsApiEnabled ? [secretDiscovery({ ...config, identities, newNonce })] : []),

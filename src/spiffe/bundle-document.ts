@@ -50,6 +50,10 @@ export function writeBundleDocument(bundle: Bundle, options: BundleDocumentOptio
 export const writeJwtKeySet = (bundle: Pick<Bundle, 'jwtAuthorities'>): string =>
   `{\n    "keys": ${indented(jwtKeys(bundle))}\n}`;
 
+/** The key set of FetchWITBundles: consumers use only keys that say that they are for this (W-17, W-18). */
+export const writeWitKeySet = (bundle: Pick<Bundle, 'witAuthorities'>): string =>
+  `{\n    "keys": ${indented(keysOf(bundle.witAuthorities).map((key) => ({ use: 'wit-svid', ...key })))}\n}`;
+
 type Reader = {
   readonly undecodable: (reason: string) => string;
   readonly requiresKeys: boolean;
@@ -160,7 +164,10 @@ const x509Keys = (bundle: Bundle): WrittenKey[] =>
   }));
 
 const jwtKeys = ({ jwtAuthorities }: Pick<Bundle, 'jwtAuthorities'>): WrittenKey[] =>
-  jwtAuthorities.map(({ publicKey, keyId }) => ({ ...jwkFromPublicKey(publicKey), kid: keyId }));
+  keysOf(jwtAuthorities);
+
+const keysOf = (authorities: readonly KeyAuthority[]): WrittenKey[] =>
+  authorities.map(({ publicKey, keyId }) => ({ ...jwkFromPublicKey(publicKey), kid: keyId }));
 
 /** The order in which go-jose writes members. */
 const memberOrder = ['use', 'kty', 'kid', 'crv', 'x', 'y', 'n', 'e', 'x5c'] as const;

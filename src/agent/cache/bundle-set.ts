@@ -70,12 +70,13 @@ export function sameBundle(a: Bundle, b: Bundle): boolean {
     a.sequenceNumber === b.sequenceNumber &&
     a.x509Authorities.length === b.x509Authorities.length &&
     a.x509Authorities.every(({ der }, i) => sameBytes(der, b.x509Authorities[i]?.der)) &&
-    a.jwtAuthorities.length === b.jwtAuthorities.length &&
-    sameKeys(a.jwtAuthorities, b.jwtAuthorities)
+    sameKeys(a.jwtAuthorities, b.jwtAuthorities) &&
+    sameKeys(a.witAuthorities, b.witAuthorities)
   );
 }
 
 function sameKeys(a: readonly KeyAuthority[], b: readonly KeyAuthority[]): boolean {
+  if (a.length !== b.length) return false;
   const keys = new Map(b.map(({ keyId, publicKey }) => [keyId, publicKey]));
   return a.every(({ keyId, publicKey }) => sameBytes(publicKey, keys.get(keyId)));
 }

@@ -1,4 +1,5 @@
 import { reasonOf } from '../../base/fault.ts';
+import { unlessAborted } from '../../base/unless-aborted.ts';
 import type { WorkloadAttestor } from '../../plugins/workload-attestor/contract.ts';
 import type { AttestorFinding } from './explanation.ts';
 
@@ -31,7 +32,8 @@ async function ask(
   const patience = AbortSignal.timeout(maxMilliseconds);
   const either = AbortSignal.any([signal, patience]);
   try {
-    const values = await orAborted(attestor.attest(pid, either), either);
+    // It may be deaf to the signal; whoever asks is not to wait for it.
+    const values = await unlessAborted(attestor.attest(pid, either), either);
     const selectors = [...new Set(values.map((value) => `${name}:${value}`))];
     return { name, selectors, failure: undefined, ...duration() };
   } catch (error) {
@@ -40,16 +42,4 @@ async function ask(
       : reasonOf(error);
     return { name, selectors: [], failure, ...duration() };
   }
-}
-
-/** An attestor may be deaf to the signal; whoever asks is not to wait for it. */
-function orAborted<T>(answer: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const abort = () => {
-    reject(signal.reason as Error);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  return Promise.race([answer, promise]).finally(() => {
-    signal.removeEventListener('abort', abort);
-  });
 }

@@ -49,3 +49,22 @@ describe('what is no key spoils the bundle', () => {
     });
   }
 });
+
+test('WIT authorities are taken with their taints; a broken one spoils nothing', () => {
+  const passedOver: string[] = [];
+  const bundle = bundleFromServer(
+    create(BundleSchema, {
+      trustDomain: 'partner.test',
+      witAuthorities: [
+        { publicKey: p256, keyId: 'good', expiresAt: 7n, tainted: true },
+        { publicKey: Buffer.from('key'), keyId: 'broken' },
+        { publicKey: p256, keyId: '' },
+      ],
+    }),
+    (id) => passedOver.push(id),
+  );
+  assert.deepEqual(bundle.witAuthorities, [
+    { publicKey: Uint8Array.from(p256), keyId: 'good', expiresAt: 7, tainted: true },
+  ]);
+  assert.deepEqual(passedOver, ['broken', '']);
+});

@@ -6,6 +6,7 @@ import { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type {
   JWTKey,
   Bundle as ProtoBundle,
+  WITKey,
   X509Certificate,
 } from '../../wire/gen/spire/api/types/bundle_pb.ts';
 import { safeNumber } from '../../wire/int64.ts';
@@ -23,9 +24,8 @@ export function malformation(proto: ProtoBundle): string | undefined {
 }
 
 /**
- * The server's word on a bundle, taints included; WIT authorities are left out (`reference/agent.md` §3.7), and JWT keys
- * of kinds that no JWT-SVID is signed with: `passOver` is told their IDs, since a foreign trust domain that has one must
- * not keep the agent from synchronising. Holds copies, so that the message it came in can go. Throws 'invalid'.
+ * The server's word on a bundle, taints included. JWT and WIT keys of kinds that no SVID is signed with are left out:
+ * `passOver` is told their IDs, since a foreign trust domain that has one must not keep the agent from synchronising. Holds copies, so that the message it came in can go. Throws 'invalid'.
  */
 export function bundleFromServer(
   proto: ProtoBundle,
@@ -41,7 +41,7 @@ export function bundleFromServer(
     jwtAuthorities: proto.jwtAuthorities.flatMap((authority, index) =>
       prefixed(`unable to parse JWT signing key ${index}`, () => jwtAuthority(authority, passOver)),
     ),
-    witAuthorities: [],
+    witAuthorities: proto.witAuthorities.flatMap((authority) => witAuthority(authority, passOver)),
     refreshHintSeconds: safeNumber('refresh_hint', proto.refreshHint),
     sequenceNumber: proto.sequenceNumber,
   };
@@ -50,8 +50,19 @@ export function bundleFromServer(
 const x509Authorities = ({ asn1, tainted }: X509Certificate): X509Authority[] =>
   parseCertificates(asn1).map(({ der }) => ({ der: Uint8Array.from(der), tainted }));
 
+/** Nobody but who asks for WIT bundles relies on these, so that a broken one spoils nothing else. */
+function witAuthority(authority: WITKey, passOver: (keyId: string) => void): KeyAuthority[] {
+  try {
+    if (authority.keyId !== '') return jwtAuthority(authority, passOver);
+  } catch {
+    // Told as one that is not understood.
+  }
+  passOver(authority.keyId);
+  return [];
+}
+
 function jwtAuthority(
-  { publicKey, keyId, expiresAt, tainted }: JWTKey,
+  { publicKey, keyId, expiresAt, tainted }: JWTKey | WITKey,
   passOver: (keyId: string) => void,
 ): KeyAuthority[] {
   if (readSpki(publicKey) === undefined) {

@@ -1,6 +1,7 @@
 import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, type FaultKind, kindOf } from '../../base/fault.ts';
+import { unlessAborted } from '../../base/unless-aborted.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import { startCall } from '../../ops/metrics-call.ts';
@@ -231,18 +232,3 @@ const lifetimeOf = ({ issuedAt, expiresAt }: JwtSvid) => ({
   notBefore: issuedAt,
   notAfter: expiresAt,
 });
-
-/** The caller may leave; what was asked for goes on for the others. */
-async function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const abort = () => {
-    reject(signal.reason as Error);
-  };
-  signal.addEventListener('abort', abort, { once: true });
-  promise.catch(() => undefined); // told to whoever still waits
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    signal.removeEventListener('abort', abort);
-  }
-}

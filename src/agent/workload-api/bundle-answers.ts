@@ -1,8 +1,9 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import type { Bundle } from '../../spiffe/bundle.ts';
-import { writeJwtKeySet } from '../../spiffe/bundle-document.ts';
+import { writeJwtKeySet, writeWitKeySet } from '../../spiffe/bundle-document.ts';
 import {
   JWTBundlesResponseSchema,
+  WITBundlesResponseSchema,
   X509BundlesResponseSchema,
 } from '../../wire/gen/spiffe/workload/workload_pb.ts';
 
@@ -30,8 +31,15 @@ export const encodeJwtBundles = (bundles: readonly Bundle[]): Uint8Array =>
     }),
   );
 
-const byTrustDomain = (
+/** The bytes of a WITBundlesResponse, whose values are texts. */
+export const encodeWitBundles = (bundles: readonly Bundle[]): Uint8Array =>
+  toBinary(
+    WITBundlesResponseSchema,
+    create(WITBundlesResponseSchema, { bundles: byTrustDomain(bundles, writeWitKeySet) }),
+  );
+
+const byTrustDomain = <T>(
   bundles: readonly Bundle[],
-  value: (bundle: Bundle) => Uint8Array,
-): { [trustDomain: string]: Uint8Array } =>
+  value: (bundle: Bundle) => T,
+): { [trustDomain: string]: T } =>
   Object.fromEntries(bundles.map((bundle) => [bundle.trustDomain.idString, value(bundle)]));

@@ -7,7 +7,9 @@ import type { Identities } from '../identities.ts';
 export type WorkloadApiDeps = {
   readonly identities: Identities;
   readonly trustDomain: TrustDomain;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+  /** Whether WIT-SVIDs are offered, which SPIRE does not. */
+  readonly witSvids: boolean;
   /** Callers without an identity may have the own trust domain's bundle. */
   readonly allowUnauthenticatedVerifiers: boolean;
   /** Claims of foreign tokens that are answered beside the standard ones. */

@@ -2,7 +2,7 @@ import { Fault } from '../../base/fault.ts';
 import { type Encoded, encoded } from '../../rpc/service.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { WorkloadUpdate } from '../cache/workload-update.ts';
-import { encodeJwtBundles, encodeX509Bundles } from './bundle-answers.ts';
+import { encodeJwtBundles, encodeWitBundles, encodeX509Bundles } from './bundle-answers.ts';
 import type { WorkloadCall } from './call.ts';
 import { callerSelectors } from './caller-selectors.ts';
 import type { WorkloadApiDeps } from './deps.ts';
@@ -15,6 +15,10 @@ export const fetchX509Bundles = (deps: WorkloadApiDeps, call: WorkloadCall) =>
 /** FetchJWTBundles. */
 export const fetchJwtBundles = (deps: WorkloadApiDeps, call: WorkloadCall) =>
   fetchBundles(deps, call, encodeJwtBundles);
+
+/** FetchWITBundles. */
+export const fetchWitBundles = (deps: WorkloadApiDeps, call: WorkloadCall) =>
+  fetchBundles(deps, call, encodeWitBundles);
 
 /** A message when the bundles differ from those of the last one. */
 async function* fetchBundles(

@@ -1,16 +1,15 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { Fault, reasonOf } from '../../base/fault.ts';
-import { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import { Fault } from '../../base/fault.ts';
 import type {
   JWTSVIDRequest,
   JWTSVIDResponseSchema,
 } from '../../wire/gen/spiffe/workload/workload_pb.ts';
-import { withoutDuplicateHints } from '../cache/hint-rule.ts';
 import type { WorkloadCall } from './call.ts';
 import { callerSelectors } from './caller-selectors.ts';
 import type { WorkloadApiDeps } from './deps.ts';
 import { jwtSvidOf } from './jwt-svid-of.ts';
 import { noIdentity } from './no-identity.ts';
+import { requestedEntries, requestedId } from './requested-entries.ts';
 
 /** One token for each identity of the caller, or for the one that it names (`reference/agent.md` §4.3). */
 export async function fetchJwtSvid(
@@ -22,12 +21,9 @@ export async function fetchJwtSvid(
     call.log.error('Missing required audience parameter');
     throw new Fault('invalid', 'audience must be specified');
   }
-  const wanted = spiffeId === '' ? undefined : requestedId(spiffeId, call);
+  const wanted = requestedId(spiffeId, call);
   const selectors = await callerSelectors(deps, call);
-  const matching = deps.identities.matchingEntries(selectors).map((entry) => ({ entry }));
-  const entries = withoutDuplicateHints(matching, call.log)
-    .map(({ entry }) => entry)
-    .filter((entry) => wanted === undefined || entry.spiffeId.equals(wanted));
+  const entries = requestedEntries(deps, selectors, wanted, call);
   if (entries.length === 0) throw noIdentity(deps, call, selectors);
   const svids = await Promise.all(
     entries.map(async (entry) => {
@@ -36,13 +32,4 @@ export async function fetchJwtSvid(
     }),
   );
   return { svids };
-}
-
-function requestedId(text: string, { log }: WorkloadCall): SpiffeId {
-  try {
-    return SpiffeId.parse(text);
-  } catch (error) {
-    log.error('Invalid requested SPIFFE ID', { error: error as Error });
-    throw new Fault('invalid', `invalid requested SPIFFE ID: ${reasonOf(error)}`, { cause: error });
-  }
 }

@@ -52,6 +52,7 @@ async function serve(more: Partial<WorkloadApiDeps> = {}): Promise<Api> {
     allowUnauthenticatedVerifiers: false,
     allowedForeignJwtClaims: [],
     logSelectors: [],
+    witSvids: false,
     ...more,
   };
   const socketPath = join(world.directory, 'api.sock');

@@ -1,4 +1,5 @@
 import type { Duplex, Readable } from 'node:stream';
+import type { DescMessage, Message } from '@bufbuild/protobuf';
 import {
   experimental,
   type handleServerStreamingCall as GrpcHandler,
@@ -28,6 +29,8 @@ export type RpcCall<Peer> = {
   readonly method: string;
   /** What came with the connection. */
   readonly peer: Peer;
+  /** undefined: the method streams its requests. */
+  readonly request?: { readonly schema: DescMessage; readonly message: Message } | undefined;
   /** Aborts with a Fault when the caller goes away ('canceled'), runs out of time ('deadline') or the server stops. */
   readonly signal: AbortSignal;
   /** When the caller gives up, in milliseconds since the Unix epoch; Infinity if it never does. */
@@ -195,9 +198,11 @@ function register<Peer, Context>(
     let answer: unknown;
     let answered = false;
     try {
-      await intercept(rpcCall(path, call, peers, lifetime), async (context) => {
-        const request = shape.streamsRequests ? requestsOf(call) : call.request;
-        const outcome = handle(request, context);
+      const request = shape.streamsRequests
+        ? undefined
+        : { schema: desc.input, message: call.request as Message };
+      await intercept(rpcCall(path, call, peers, lifetime, request), async (context) => {
+        const outcome = handle(request === undefined ? requestsOf(call) : call.request, context);
         if (shape.streamsAnswers) await writeAll(call, outcome as AsyncIterable<unknown>, lifetime);
         else answer = await outcome;
         answered = true;
@@ -341,12 +346,14 @@ function rpcCall<Peer>(
   call: GrpcCall,
   peers: WeakMap<Metadata, Peer>,
   lifetime: Lifetime,
+  request: RpcCall<Peer>['request'],
 ): RpcCall<Peer> {
   const { metadata } = call;
   return {
     method,
     // The connection's interceptor has set it before any handler runs.
     peer: peers.get(metadata) as Peer,
+    request,
     get signal() {
       return lifetime.signal;
     },

@@ -79,9 +79,11 @@ test('what is not said has its default', async () => {
     bindPort: 8081,
     socketPath: '/tmp/spire-server/private/api.sock',
     log: { level: 'info', format: '', file: undefined, sourceLocation: false },
+    proxyProtocolTrustedCidrs: [],
     auditLogEnabled: false,
     adminIds: [],
     rateLimits: { attestation: true, signing: true },
+    policy: undefined,
     caTtlSeconds: 86_400,
     x509SvidTtlSeconds: 3600,
     jwtSvidTtlSeconds: 300,
@@ -516,6 +518,19 @@ test('lifetimes that fit are no reason to warn', async () => {
   assert.deepEqual(world.lines, []);
 });
 
+test('a compiled policy and its data are found from where the server starts', async () => {
+  const policyOf = async (local: string) =>
+    (await load(server(`experimental { auth_opa_policy_engine { local { ${local} } } }`))).policy;
+  assert.deepEqual(await policyOf('wasm_path = "p.wasm" policy_data_path = "/etc/p.json"'), {
+    wasmPath: '/srv/p.wasm',
+    dataPath: '/etc/p.json',
+  });
+  assert.deepEqual(await policyOf('wasm_path = "/p.wasm"'), {
+    wasmPath: '/p.wasm',
+    dataPath: undefined,
+  });
+});
+
 test('without JWT-SVIDs there is no JWT key type', async () => {
   const config = await load(server('disable_jwt_svids = true'));
   assert.equal(config.jwtKeyType, undefined);
@@ -528,9 +543,19 @@ const unsupported: readonly (readonly [string, string, string])[] = [
     'profiling_enabled with profiling_port or profiling_freq is not supported yet',
   ],
   [
-    'experimental { auth_opa_policy_engine { local { rego_path = "x" } } }',
+    'experimental { auth_opa_policy_engine { local { rego_path = "x" wasm_path = "y" } } }',
     '',
-    'experimental.auth_opa_policy_engine is not supported yet',
+    'experimental.auth_opa_policy_engine: a rego_path is not supported; compile the policy with "opa build -t wasm -e spire/result" and name the policy.wasm in what that makes with wasm_path',
+  ],
+  [
+    'experimental { auth_opa_policy_engine { local { policy_data_path = "x" } } }',
+    '',
+    'experimental.auth_opa_policy_engine.local.wasm_path must be configured',
+  ],
+  [
+    'experimental { auth_opa_policy_engine {} }',
+    '',
+    'policy engine configuration must define a provider',
   ],
   [
     '',

@@ -30,6 +30,7 @@ import { checkBundleEndpointFree, startFederation } from './federation/start-fed
 import { serverHealthChecks } from './health-checks.ts';
 import { loadServerPlugins, type ServerPlugins } from './load-plugins.ts';
 import { openDatastore } from './open-datastore.ts';
+import { startPolicy } from './policy/start-policy.ts';
 import type { Registry } from './registry/contract.ts';
 import { createRegistry } from './registry/create-registry.ts';
 import { lendSvid, startServerTelemetry } from './telemetry.ts';
@@ -218,6 +219,7 @@ async function serveApi(
     log,
     adminIds: new Set(adminIds.map(String)),
     rateLimits: createRateLimits(config.rateLimits, clock),
+    policy: await startPolicy(config.policy),
     metrics,
     auditLogEnabled,
     newRequestId: randomUUID,

@@ -32,7 +32,7 @@ const operatorsAndAgents: Permission = { local: true, admin: true, agent: true }
 const agents: Permission = { agent: true };
 const downstreams: Permission = { downstream: true };
 
-/** SPIRE's default policy (`reference/server.md` §5.5), by the method's path. */
+/** SPIRE's default policy, unless another one is configured (`reference/server.md` §5.5), by the method's path. */
 export const permissions: ReadonlyMap<string, Permission> = new Map([
   ...rows(Agent, {
     countAgents: operators,
@@ -129,8 +129,8 @@ export async function authorize(
   method: string,
   identity: Identity,
   log: Log,
+  permission: Permission | undefined = permissions.get(method) ?? ownPermissions.get(method),
 ): Promise<Caller> {
-  const permission = permissions.get(method) ?? ownPermissions.get(method);
   const caller =
     permission &&
     (byTransport(permission, identity) ??

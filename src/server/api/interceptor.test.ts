@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { create } from '@bufbuild/protobuf';
 import { plainAgent } from '../../../test/kit/api-call.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
@@ -7,7 +8,10 @@ import { Fault } from '../../base/fault.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import { noMetrics } from '../../ops/metrics.ts';
 import type { RpcCall } from '../../rpc/serve.ts';
+import { BanAgentRequestSchema } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import type { Peer } from '../endpoints/peer.ts';
+import type { Policy, PolicyQuestion } from '../policy/open-policy.ts';
+import type { Permission } from './authorization.ts';
 import type { Call } from './call.ts';
 import { createInterceptor, type InterceptorDeps } from './interceptor.ts';
 import { createRateLimits } from './rate-limits.ts';
@@ -52,6 +56,7 @@ function intercepted({ auditLogEnabled = true, ...more }: Partial<InterceptorDep
       signal: new AbortController().signal,
       deadline: clock.now() + 100,
       header: () => [],
+      request: { schema: BanAgentRequestSchema, message: create(BanAgentRequestSchema) },
     };
     await intercept(rpc, async (call) => {
       await handle(call);
@@ -232,4 +237,88 @@ test('a handler knows where its caller is', async () => {
   await run(ATTEST, local, ({ address, clientIp }) => {
     assert.deepEqual([address, clientIp], ['', undefined]);
   });
+});
+
+/** A policy that notes what it is asked, and always answers the same. */
+function fixedPolicy(answer: Permission | Error) {
+  const asked: PolicyQuestion[] = [];
+  const policy: Policy = (question) => {
+    asked.push(question);
+    if (answer instanceof Error) throw answer;
+    return answer;
+  };
+  return { policy, asked };
+}
+
+test('a configured policy decides in place of the default one', async () => {
+  const { policy } = fixedPolicy({ anyone: true });
+  const { run } = intercepted({ policy });
+  const callers: unknown[] = [];
+  await run(BAN, anonymous, (call) => callers.push(call.caller));
+  assert.deepEqual(callers, [{ kind: 'nobody' }]);
+});
+
+const denied: readonly [what: string, peer: Peer, permission: Permission][] = [
+  ['nothing', local, {}],
+  ['nothing', agent, {}],
+  ['local callers', anonymous, { local: true }],
+  ['local callers', agent, { local: true }],
+  ['agents', local, { agent: true }],
+  ['administrators', agent, { admin: true }],
+  ['downstream servers', agent, { downstream: true }],
+];
+for (const [what, peer, permission] of denied) {
+  test(`a policy that permits ${what} keeps out ${peer.kind === 'local' ? 'local' : (peer.id?.toString() ?? 'anyone')}`, async () => {
+    const { run } = intercepted({ policy: fixedPolicy(permission).policy });
+    await assert.rejects(
+      run(BAN, peer, () => assert.fail('it was called')),
+      { kind: 'denied', message: `authorization denied for method ${BAN}` },
+    );
+  });
+}
+
+test('an agent that a policy permits is checked as an agent is', async () => {
+  const { policy } = fixedPolicy({ agent: true });
+  const { run } = intercepted({ policy });
+  const kinds: string[] = [];
+  await run(BAN, agent, ({ caller }) => kinds.push(caller.kind));
+  assert.deepEqual(kinds, ['agent']);
+  const agents = {
+    get: () => undefined,
+    confirm: async () => undefined,
+    activate: async () => plainAgent,
+  };
+  await assert.rejects(
+    intercepted({ policy, agents }).run(BAN, agent, () => assert.fail('it was called')),
+    { kind: 'denied', denial: 'not-attested' },
+  );
+});
+
+test('a policy is told who calls, what, and with which program where that is audited', async () => {
+  const request = { schema: BanAgentRequestSchema, message: create(BanAgentRequestSchema) };
+  const rows: readonly [peer: Peer, auditLogEnabled: boolean, expected: Partial<PolicyQuestion>][] =
+    [
+      [local, true, { caller: '', callerFilePath: '/bin/program-42' }],
+      [local, false, { caller: '', callerFilePath: undefined }],
+      [anonymous, true, { caller: '', callerFilePath: undefined }],
+      [agent, true, { caller: plainAgent.id.toString(), callerFilePath: undefined }],
+    ];
+  for (const [peer, auditLogEnabled, expected] of rows) {
+    const { policy, asked } = fixedPolicy({ anyone: true });
+    await intercepted({ policy, auditLogEnabled }).run(BAN, peer, () => undefined);
+    assert.deepEqual(asked, [{ ...expected, fullMethod: BAN, request }]);
+  }
+});
+
+test('a policy that fails lets nobody through', async () => {
+  const { policy } = fixedPolicy(new Fault('unknown', 'policy: no matching policies found'));
+  const { run, lines } = intercepted({ policy });
+  for (const peer of [local, agent, anonymous]) {
+    await assert.rejects(
+      run(HEALTH, peer, () => assert.fail('it was called')),
+      { kind: 'unknown', message: 'policy: no matching policies found' },
+    );
+  }
+  assert.equal(lines[0]?.message, 'Authorization failure from OPA auth');
+  assert.equal(lines[0].fields['error'], 'policy: no matching policies found');
 });

@@ -7,8 +7,9 @@ import { methodPath } from '../../rpc/service.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
 import { Debug } from '../../wire/gen/spire/api/server/debug/v1/debug_pb.ts';
 import type { Peer } from '../endpoints/peer.ts';
+import type { Policy } from '../policy/open-policy.ts';
 import { type AuditRecord, createAuditRecord, noAuditRecord } from './audit-record.ts';
-import { type AuthorizationDeps, authorize } from './authorization.ts';
+import { type AuthorizationDeps, authorize, type Permission } from './authorization.ts';
 import type { Call } from './call.ts';
 import {
   authorizationFields,
@@ -26,6 +27,8 @@ export type InterceptorDeps = AuthorizationDeps & {
   readonly clock: Clock;
   readonly log: Log;
   readonly rateLimits: RateLimits;
+  /** What decides in place of SPIRE's default policy, where that is configured. */
+  readonly policy?: Policy | undefined;
   readonly metrics: Metrics;
   readonly auditLogEnabled: boolean;
   /** A new UUID for each call. */
@@ -95,10 +98,33 @@ async function authenticate(deps: InterceptorDeps, rpc: RpcCall<Peer>): Promise<
   try {
     const identity = identify(rpc.peer);
     log = log.child({ ...identityFields(identity), request_id: deps.newRequestId() });
-    const caller = await authorize(deps, rpc.method, identity, log);
+    const permission = await permissionFor(deps, rpc, identity, log);
+    const caller = await authorize(deps, rpc.method, identity, log, permission);
     return { identity, caller, log: log.child(authorizationFields(caller)) };
   } catch (error) {
     log.error('Failed to authenticate caller', { error: reasonOf(error) });
+    throw error;
+  }
+}
+
+/** What the configured policy says of that very call; undefined: the default one counts. Throws 'unknown'. */
+async function permissionFor(
+  { policy, auditLogEnabled, programOf }: InterceptorDeps,
+  { method, request }: RpcCall<Peer>,
+  identity: Identity,
+  log: Log,
+): Promise<Permission | undefined> {
+  if (policy === undefined) return undefined;
+  const namesProgram = auditLogEnabled && identity.kind === 'local';
+  try {
+    return policy({
+      caller: identity.kind === 'svid' ? identity.id.toString() : '',
+      callerFilePath: namesProgram ? await programOf(identity.pid) : undefined,
+      fullMethod: method,
+      request,
+    });
+  } catch (error) {
+    log.error('Authorization failure from OPA auth', { error: reasonOf(error) });
     throw error;
   }
 }

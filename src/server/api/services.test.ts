@@ -125,7 +125,15 @@ apiSuite('the services on a real connection', (world) => {
     assert.equal((await local.client(Logger).getLogger({})).launchLevel, LogLevel.INFO);
     const { tcp } = serverServices(world.deps);
     const names = tcp.map(({ desc }) => desc.typeName.split('.').at(-1));
-    assert.deepEqual(names, ['Agent', 'Bundle', 'Entry', 'SVID', 'TrustDomain', 'LocalAuthority']);
+    assert.deepEqual(names, [
+      'Agent',
+      'Bundle',
+      'Entry',
+      'SVID',
+      'Watch',
+      'TrustDomain',
+      'LocalAuthority',
+    ]);
   });
 
   test('everything was audited', () => {

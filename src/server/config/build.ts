@@ -13,6 +13,7 @@ import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
+import type { PolicySettings } from '../policy/open-policy.ts';
 import { readDatastores } from './datastore.ts';
 import { buildFederation } from './federation.ts';
 import type { MergedServer } from './merge.ts';
@@ -68,6 +69,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     auditLogEnabled: server.auditLogEnabled,
     adminIds,
     rateLimits: server.rateLimits,
+    policy: policySettings(deps),
     ...ttls,
     ...types,
     caSubject,
@@ -111,6 +113,16 @@ function checkStaleness({ reading, problems }: BuildDeps): void {
     (reason) => `could not parse max attested node staleness ${goQuote(text)}: ${reason}`,
     reading.at('max_attested_node_info_staleness'),
   );
+}
+
+/** Relative to where the server is started, as in SPIRE. */
+function policySettings({ reading, env }: BuildDeps): PolicySettings | undefined {
+  const { wasmPath, policyDataPath } = reading.server.experimental.authOpaPolicyEngine ?? {};
+  if (wasmPath === undefined || wasmPath === '') return undefined;
+  return {
+    wasmPath: resolve(env.cwd, wasmPath),
+    dataPath: policyDataPath ? resolve(env.cwd, policyDataPath) : undefined,
+  };
 }
 
 const readAdminIds = ({ reading, problems }: BuildDeps): readonly SpiffeId[] =>

@@ -64,12 +64,11 @@ function readExperimental(server: Settings, audit: KeyAudit) {
   const section = server.section('experimental');
   audit.tolerate('experimental', section);
   const policy = section?.section('auth_opa_policy_engine');
-  audit.tolerate('experimental.auth_opa_policy_engine', policy);
   const text = (key: string): string => section?.string(key) ?? '';
   return {
     settings: section,
     agentSpiffeIdAsSelector: section?.bool('agent_spiffe_id_as_selector') ?? false,
-    authOpaPolicyEngine: readPolicy(policy),
+    authOpaPolicyEngine: readPolicy(policy, audit),
     cacheReloadInterval: text('cache_reload_interval'),
     eventTimeout: text('event_timeout'),
     eventsBasedCache: section?.bool('events_based_cache') ?? false,
@@ -84,12 +83,15 @@ function readExperimental(server: Settings, audit: KeyAudit) {
   };
 }
 
-function readPolicy(policy: Settings | undefined) {
-  const local = policy?.section('local');
-  return (
-    policy && {
-      regoPath: local?.string('rego_path') ?? '',
-      policyDataPath: local?.string('policy_data_path') ?? '',
-    }
-  );
+function readPolicy(policy: Settings | undefined, audit: KeyAudit) {
+  if (policy === undefined) return undefined;
+  audit.tolerate('experimental.auth_opa_policy_engine', policy);
+  const local = policy.section('local');
+  audit.tolerate('experimental.auth_opa_policy_engine.local', local);
+  return {
+    hasProvider: local !== undefined,
+    regoPath: local?.string('rego_path') ?? '',
+    wasmPath: local?.string('wasm_path') ?? '',
+    policyDataPath: local?.string('policy_data_path') ?? '',
+  };
 }

@@ -6,6 +6,7 @@ import type { TelemetrySettings } from '../../ops/telemetry-settings.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { PolicySettings } from '../policy/open-policy.ts';
 import type { FederationConfig } from './federation-config.ts';
 
 /** A server's configuration, checked, with defaults filled in (`reference/server.md` §§1–4). Frozen. */
@@ -23,6 +24,8 @@ export type ServerConfig = {
   readonly proxyProtocolTrustedCidrs: readonly string[];
   readonly auditLogEnabled: boolean;
   readonly adminIds: readonly SpiffeId[];
+  /** What decides who may call what; undefined: SPIRE's default policy does. */
+  readonly policy: PolicySettings | undefined;
   readonly rateLimits: { readonly attestation: boolean; readonly signing: boolean };
 
   readonly caTtlSeconds: number;

@@ -19,19 +19,29 @@ export function findUnsupported(
       name: 'profiling_enabled with profiling_port or profiling_freq',
       used: server.profilingEnabled && (server.profilingPort > 0 || server.profilingFreq > 0),
     },
-    {
-      name: 'experimental.auth_opa_policy_engine',
-      used: experimental.authOpaPolicyEngine !== undefined,
-    },
   ];
   return [
     ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),
+    ...unsupportedPolicy(experimental.authOpaPolicyEngine),
     ...unsupportedDatastore(datastore),
     ...plugins.flatMap(
       (plugin) => whyPluginUnsupported(plugin, serverPluginKinds[plugin.type]) ?? [],
     ),
     ...unsupportedTelemetry(telemetry),
   ];
+}
+
+/** A policy in text needs a whole engine; compiled it needs nothing (docs/decisions/opa.md). */
+const REGO =
+  'experimental.auth_opa_policy_engine: a rego_path is not supported; compile the policy with' +
+  ' "opa build -t wasm -e spire/result" and name the policy.wasm in what that makes with wasm_path';
+
+function unsupportedPolicy(policy: RawServer['experimental']['authOpaPolicyEngine']) {
+  if (policy === undefined) return [];
+  if (!policy.hasProvider) return ['policy engine configuration must define a provider'];
+  if (policy.regoPath !== '') return [REGO];
+  if (policy.wasmPath !== '') return [];
+  return ['experimental.auth_opa_policy_engine.local.wasm_path must be configured'];
 }
 
 function unsupportedDatastore(datastore: DatastoreSettings | undefined): readonly string[] {

@@ -9,7 +9,12 @@ import { type PluginData, readPluginData } from './plugin-data.ts';
 import { type Reconfigurer, reconfigurable } from './reconfigurer.ts';
 
 /** The kinds, as configuration files name them. */
-export type PluginKind = 'KeyManager' | 'NodeAttestor' | 'UpstreamAuthority' | 'WorkloadAttestor';
+export type PluginKind =
+  | 'KeyManager'
+  | 'NodeAttestor'
+  | 'SVIDStore'
+  | 'UpstreamAuthority'
+  | 'WorkloadAttestor';
 
 export type LoadPluginDeps<Env, Contract> = {
   readonly kind: PluginKind;

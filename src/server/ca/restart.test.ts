@@ -276,7 +276,7 @@ for (const [what, startedBefore, crashedAt, keepsActive] of [
   ['a restart', [0], 1, true],
   ['preparing successors', [0], 13, true],
   ['activating what was prepared', [0, 13], 21, false],
-  ['preparing and activating at once', [0], 21, false],
+  ['preparing late', [0], 21, true],
   ['preparing where the old ones are', [0, 13, 21], 26, true],
 ] as const) {
   test(`a crash anywhere in ${what} leaves what the next start goes on with`, async () => {

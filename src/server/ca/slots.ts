@@ -5,7 +5,7 @@ import type { Log, LogFields } from '../../ops/log.ts';
 import { type Authority, otherSlot, type SlotId } from './authority.ts';
 import type { AuthorityKind, Unusable } from './authority-kind.ts';
 import { type Journal, type JournalEntries, type JournalList, Status } from './journal.ts';
-import { activateTime, prepareTime } from './thresholds.ts';
+import { activateTime, noticeTime, prepareTime } from './thresholds.ts';
 
 export type SlotStatus = 'unknown' | 'prepared' | 'active' | 'old';
 
@@ -102,7 +102,10 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     const current = this.#usable(this.#current);
     if (current === undefined) throw new Fault('internal', `${this.#kind.name} expired at once`);
     const now = this.#now();
-    const isOver = () => this.#usable(this.#next) !== undefined && now > activateTime(current);
+    const isOver = () => {
+      const next = this.#usable(this.#next);
+      return next !== undefined && now > activateTime(current) && now >= noticeTime(current, next);
+    };
     // What can sign does so whether or not its successor can be made.
     if (this.#active !== current && !isOver()) await this.#activate(current);
     if (!this.#usable(this.#next) && now > prepareTime(current)) await this.#prepareNext();

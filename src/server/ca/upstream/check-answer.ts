@@ -27,7 +27,7 @@ export type MintAnswer = {
  */
 
 export function checkMinted({ x509CaChain, upstreamRoots }: MintedX509Ca): MintAnswer {
-  checkCount('X.509 CA chain', x509CaChain.length, MAX_CHAIN_LENGTH);
+  checkCount('certificates in its X.509 CA chain', x509CaChain.length, MAX_CHAIN_LENGTH);
   const [ca, ...above] = parsed('plugin response has malformed X.509 CA chain', () =>
     x509CaChain.map(parseCertificate),
   );

@@ -53,9 +53,13 @@ export class RootGuard {
     this.#work();
   }
 
-  /** These are all roots that are known upstream. */
-  known(roots: readonly X509Authority[]): void {
+  /**
+   * These are all roots that are known upstream. One that comes with a CA may not be that of the CA in use, which an
+   * operator may mean to keep for a while; a bundle of the trust domain must hold it.
+   */
+  known(roots: readonly X509Authority[], from: 'mint' | 'bundle'): void {
     this.#roots = roots;
+    if (from === 'mint') return;
     void this.#isLost().then(
       (isLost) => isLost && this.#work(GRACE_MILLISECONDS),
       () => undefined, // whoever reported them has checked them

@@ -129,6 +129,8 @@ export class Upstream {
       log.info('JWT authority revoked', { local_authority_id: keyId });
     }
     if (tainted.length > 0) this.#guard?.tainted(tainted);
-    if (news.roots !== undefined && news.jwtKeys !== undefined) this.#guard?.known(news.roots);
+    if (news.roots !== undefined) {
+      this.#guard?.known(news.roots, news.jwtKeys === undefined ? 'mint' : 'bundle');
+    }
   }
 }

@@ -170,7 +170,31 @@ describe('what is minted', () => {
     assert.equal(missing(), 1);
     assert.deepEqual(stale(cache), ['b']);
     mint(cache);
-    assert.equal(cache.svidCount, 2);
+    assert.deepEqual([held(cache, 'a').length, held(cache, 'b').length], [0, 1]);
+    cache.subscribe(set('u:1'));
+    mint(cache);
+    assert.equal(cache.svidCount, 2, 'both have a subscriber');
+  });
+
+  test('first what a subscriber waits for, then renewals, then what there is room for', () => {
+    const { cache } = newCache();
+    const entries = ['a', 'b', 'c'].map((id) => entry(id, [`u:${id}`]));
+    cache.update(entries, [own], never);
+    cache.setSvids(minted('b', svid()));
+    cache.update(entries, [own], () => true);
+    cache.subscribe(set('u:c'));
+    assert.deepEqual(stale(cache), ['c', 'b', 'a']);
+  });
+
+  test('not what a subscriber that has left wanted beyond the limit', () => {
+    const { cache } = newCache({ maxSize: 1 });
+    const entries = [entry('a', ['u:1']), entry('b', ['u:2'])];
+    cache.update(entries, [own], never);
+    mint(cache);
+    const subscriber = cache.subscribe(set('u:2'));
+    assert.deepEqual(stale(cache), ['b']);
+    subscriber[Symbol.dispose]();
+    assert.deepEqual(stale(cache), []);
   });
 
   test('what is due or has another revision, and it keeps its former SVID meanwhile', () => {
@@ -227,9 +251,10 @@ describe('eviction', () => {
       mint(cache);
       if (n !== '1') subscriber[Symbol.dispose]();
     }
-    assert.equal(cache.svidCount, 4);
-    cache.update(entries, [own], never);
-    assert.deepEqual([...cache.identities()].map((identity) => identity.entry.id).length, 2);
+    assert.deepEqual([...cache.identities()].map((identity) => identity.entry.id).sort(), [
+      '1',
+      '2',
+    ]);
     assert.deepEqual(ids(cache.latest(set('u:1'))), ['1'], 'it has a subscriber');
   });
 });

@@ -16,7 +16,7 @@ export type X509CacheDeps = {
   readonly trustDomain: TrustDomain;
   /** The own trust domain's bundle, as attestation found it. */
   readonly bundle: Bundle;
-  /** How many SVIDs are kept; more only while someone waits for them. */
+  /** How many SVIDs are kept; more only while subscribers want them. */
   readonly maxSize: number;
   readonly metrics: Metrics;
   readonly clock: Pick<Clock, 'now'>;
@@ -81,7 +81,8 @@ export class X509Cache {
     const removed = this.#removeOthers(new Set(entries.map(({ id }) => id)), dirty);
     const counts = { added: 0, updated: 0, removed, expiring: 0, outdated: 0 };
     for (const entry of entries) this.#take(entry, { changed, isDue, dirty, counts });
-    this.#settleSize();
+    this.#makeRoom();
+    this.#prefetch();
     this.#notify(dirty);
     tellCacheChanges(this.#deps.metrics, counts);
     tellCacheSizes(this.#deps.metrics, this);
@@ -106,6 +107,7 @@ export class X509Cache {
         spiffe_id: record.entry.spiffeId.toString(),
       });
     }
+    this.#makeRoom();
     this.#notify(dirty);
     tellCacheSizes(this.#deps.metrics, this);
   }
@@ -120,14 +122,20 @@ export class X509Cache {
     }
   }
 
-  /** What needs a new SVID now. Entries that a subscriber waits for are among them. */
+  /** What needs a new SVID now: first what a subscriber waits for, then renewals, then what there is room for. */
   staleEntries(): StaleEntry[] {
-    this.#markWaitedFor();
-    const stale: StaleEntry[] = [];
-    for (const { entry, svid, isStale } of this.#records.values()) {
-      if (isStale) stale.push({ entry, former: svid });
+    const waitedFor: CacheRecord[] = [];
+    const renewals: CacheRecord[] = [];
+    const rest: CacheRecord[] = [];
+    for (const record of this.#records.values()) {
+      if (record.svid !== undefined) {
+        if (record.isStale) renewals.push(record);
+      } else if (this.#isWanted(record)) waitedFor.push(record);
+      else if (record.isStale) rest.push(record);
     }
-    return stale;
+    const room = Math.max(0, this.#deps.maxSize - this.#svidCount - waitedFor.length);
+    for (const record of rest.splice(room)) record.isStale = false; // its subscriber has left
+    return [...waitedFor, ...renewals, ...rest].map(({ entry, svid }) => ({ entry, former: svid }));
   }
 
   /**
@@ -309,17 +317,15 @@ export class X509Cache {
     }
   }
 
-  /** Makes room when too many are held, or marks what there is room for. */
-  #settleSize(): void {
-    this.#markWaitedFor();
+  /**
+   * Forgets what was used least recently until there are no more than there may be, or only those that subscribers want:
+   * whenever SVIDs have come, so that the number never grows beyond these two.
+   */
+  #makeRoom(): void {
     const excess = this.#svidCount - this.#deps.maxSize;
-    if (excess > 0) this.#evict(excess);
-    else this.#prefetch(-excess);
-  }
-
-  #evict(excess: number): void {
+    if (excess <= 0) return;
     const idle = [...this.#records.values()]
-      .filter(({ svid, selectors }) => svid && !this.#subscribersBySelector.hasAny(selectors))
+      .filter((record) => record.svid !== undefined && !this.#isWanted(record))
       .toSorted((a, b) => a.lastAccess - b.lastAccess);
     for (const record of idle.slice(0, excess)) {
       this.#setSvid(record, undefined);
@@ -327,24 +333,21 @@ export class X509Cache {
     }
   }
 
-  #prefetch(room: number): void {
-    let left = room;
-    for (const { isStale, svid } of this.#records.values()) if (isStale && !svid) left--;
+  /** Marks so many entries as there is room for, whether or not anybody wants them. */
+  #prefetch(): void {
+    let room = this.#deps.maxSize - this.#svidCount;
+    for (const { isStale, svid } of this.#records.values()) if (isStale && !svid) room--;
     for (const record of this.#records.values()) {
-      if (left <= 0) return;
+      if (room <= 0) return;
       if (record.svid || record.isStale || record.entry.disableX509SvidPrefetch) continue;
       record.isStale = true;
-      left--;
+      room--;
     }
   }
 
   /** Any one selector with a subscriber makes an entry wanted, as in SPIRE: it may be asked for next. */
-  #markWaitedFor(): void {
-    for (const record of this.#records.values()) {
-      if (record.svid === undefined && this.#subscribersBySelector.hasAny(record.selectors)) {
-        record.isStale = true;
-      }
-    }
+  #isWanted({ selectors }: CacheRecord): boolean {
+    return this.#subscribersBySelector.hasAny(selectors);
   }
 
   #setSvid(record: CacheRecord, svid: X509Svid | undefined): void {

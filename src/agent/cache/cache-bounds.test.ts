@@ -15,7 +15,7 @@ import type { X509Svid } from './workload-update.ts';
 import { X509Cache } from './x509-cache.ts';
 
 const trustDomain = TrustDomain.parse('cache.test');
-const SELECTORS = ['a:1', 'a:2', 'b:1', 'b:2'];
+const SELECTORS = ['a:1', 'a:2', 'a:3', 'a:4', 'b:1', 'b:2', 'b:3', 'b:4'];
 const ENTRY_IDS = ['e0', 'e1', 'e2', 'e3', 'e4', 'e5', 'e6', 'e7'];
 const MAX_SIZE = 3;
 
@@ -26,17 +26,17 @@ const step = fc.oneof(
     entries: fc.uniqueArray(
       fc.record({
         id: fc.constantFrom(...ENTRY_IDS),
-        selectors: fc.uniqueArray(fc.constantFrom(...SELECTORS), { minLength: 1 }),
+        selectors: fc.uniqueArray(fc.constantFrom(...SELECTORS), { minLength: 1, maxLength: 2 }),
         revisionNumber: fc.nat(2),
         disableX509SvidPrefetch: fc.boolean(),
       }),
-      { selector: ({ id }) => id },
+      { selector: ({ id }) => id, minLength: 4 },
     ),
     isDue: fc.boolean(),
   }),
   fc.record({
     kind: fc.constant('subscribe' as const),
-    selectors: fc.uniqueArray(fc.constantFrom(...SELECTORS)),
+    selectors: fc.uniqueArray(fc.constantFrom(...SELECTORS), { maxLength: 3 }),
   }),
   fc.record({ kind: fc.constant('leave' as const), index: fc.nat(5) }),
   fc.record({ kind: fc.constant('mint' as const), atMost: fc.nat(8) }),

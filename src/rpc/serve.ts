@@ -7,12 +7,11 @@ import {
   Server,
   ServerCredentials,
   type ServerErrorResponse,
-  ServerInterceptingCall,
-  type ServerInterceptor,
-  ServerListenerBuilder,
 } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
+import { type Caller, type Callers, callerKeeper } from './callers.ts';
+import { type Lifetime, lifetimeOf } from './lifetime.ts';
 import {
   type BoundMethod,
   type BoundService,
@@ -61,6 +60,12 @@ export type RpcServerOptions<Peer, Context> = {
    * spread over several servers, and who never calls does not stay. Without it connections live on.
    */
   readonly maxConnectionAgeMilliseconds?: number;
+  /** How long the calls of a connection that old may go on; without it, as long as they like. */
+  readonly maxConnectionAgeGraceMilliseconds?: number;
+  /** Of what one connection has not read yet, and of its tables; beyond it new calls on it are refused. */
+  readonly maxConnectionMegabytes?: number;
+  /** How long a connection may say nothing before it is asked for a sign of life; for tests. */
+  readonly keepAliveMilliseconds?: number;
 };
 
 /** Serves gRPC on connections that others accepted. */
@@ -78,6 +83,15 @@ export interface RpcServer<Peer> extends AsyncDisposable {
 export const DEFAULT_MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
 /** Enough for a busy agent's batches; a bound on what one connection can make us hold. */
 const DEFAULT_MAX_CONCURRENT_STREAMS = 1000;
+/** A list of 100,000 entries takes all of it, and may: only more calls are refused then. */
+const DEFAULT_MAX_CONNECTION_MEGABYTES = 32;
+
+/**
+ * Connections that have been silent for so long are pinged, and ended if nothing comes back: peers that are gone or do
+ * not read, and connections that Node has given up without closing them (after a goodbye followed by nonsense).
+ */
+const KEEP_ALIVE_MILLISECONDS = 60_000;
+const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 20_000;
 
 /** Sessions are destroyed by us; this only has to be later. */
 const DRAIN_MARGIN_MILLISECONDS = 1000;
@@ -95,16 +109,27 @@ export function createRpcServer<Peer, Context>(
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
     'grpc.enable_channelz': 0,
+    'grpc-node.max_session_memory':
+      options.maxConnectionMegabytes ?? DEFAULT_MAX_CONNECTION_MEGABYTES,
+    'grpc.keepalive_time_ms': options.keepAliveMilliseconds ?? KEEP_ALIVE_MILLISECONDS,
+    'grpc.keepalive_timeout_ms': Math.min(
+      KEEP_ALIVE_TIMEOUT_MILLISECONDS,
+      options.keepAliveMilliseconds ?? KEEP_ALIVE_TIMEOUT_MILLISECONDS,
+    ),
     ...(options.maxConnectionAgeMilliseconds !== undefined && {
       'grpc.max_connection_age_ms': options.maxConnectionAgeMilliseconds,
     }),
+    ...(options.maxConnectionAgeGraceMilliseconds !== undefined && {
+      'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMilliseconds,
+    }),
   });
   answerUnknownMethods(server, new Set(options.services.map(({ desc }) => desc.typeName)));
-  const peers = new WeakMap<Metadata, Peer>();
+  const callers: Callers<Peer> = new WeakMap();
   const connections = new Set<Connection>();
   const stopping = new AbortController();
   for (const service of options.services) {
-    for (const method of service.methods) register(server, method, options, peers, stopping.signal);
+    for (const method of service.methods)
+      register(server, method, options, callers, stopping.signal);
   }
   const shutDown = async (graceMilliseconds: number) => {
     const { promise: allClosed, resolve } = Promise.withResolvers<void>();
@@ -135,7 +160,7 @@ export function createRpcServer<Peer, Context>(
       }
       const credentials = experimental.createServerCredentialsWithInterceptors(
         ServerCredentials.createInsecure(),
-        [peerKeeper(peers, peer)],
+        [callerKeeper(callers, peer)],
       );
       const connection = { socket, injector: server.createConnectionInjector(credentials) };
       connections.add(connection);
@@ -155,22 +180,6 @@ export function createRpcServer<Peer, Context>(
   };
 }
 
-/** Remembers whose connection a call came on, under the one object that both sides of grpc-js get to see. */
-function peerKeeper<Peer>(peers: WeakMap<Metadata, Peer>, peer: Peer): ServerInterceptor {
-  const listener = new ServerListenerBuilder()
-    .withOnReceiveMetadata((metadata, next) => {
-      peers.set(metadata, peer);
-      next(metadata);
-    })
-    .build();
-  return (_method, call) =>
-    new ServerInterceptingCall(call, {
-      start: (next) => {
-        next(listener);
-      },
-    });
-}
-
 /** What the four kinds of grpc-js call have in common here. */
 type GrpcCall = Parameters<GrpcHandler<unknown, unknown>>[0] & Readable;
 type Failure = Pick<ServerErrorResponse, 'details' | 'metadata'> & { readonly code: number };
@@ -187,7 +196,7 @@ function register<Peer, Context>(
   server: Server,
   { desc, handle }: BoundMethod<Context>,
   { intercept, log }: RpcServerOptions<Peer, Context>,
-  peers: WeakMap<Metadata, Peer>,
+  callers: Callers<Peer>,
   stopping: AbortSignal,
 ): void {
   const path = methodPath(desc);
@@ -195,13 +204,16 @@ function register<Peer, Context>(
 
   const run = async (call: GrpcCall): Promise<unknown> => {
     const lifetime = lifetimeOf(call, stopping);
+    // The connection's interceptor has set it before any handler runs.
+    const caller = callers.get(call.metadata) as Caller<Peer>;
     let answer: unknown;
     let answered = false;
     try {
+      if (desc.methodKind === 'unary') await takeSlot(caller, lifetime);
       const request = shape.streamsRequests
         ? undefined
         : { schema: desc.input, message: call.request as Message };
-      await intercept(rpcCall(path, call, peers, lifetime, request), async (context) => {
+      await intercept(rpcCall(path, call, caller.peer, lifetime, request), async (context) => {
         const outcome = handle(request === undefined ? requestsOf(call) : call.request, context);
         if (shape.streamsAnswers) await writeAll(call, outcome as AsyncIterable<unknown>, lifetime);
         else answer = await outcome;
@@ -251,6 +263,14 @@ function register<Peer, Context>(
   );
 }
 
+/** Waits until the connection may have one more call worked on. Throws if the call is over before that. */
+async function takeSlot(caller: Caller<unknown>, lifetime: Lifetime): Promise<void> {
+  caller.slot = caller.slots.take();
+  if (caller.slot.ready === undefined) return;
+  await caller.slot.ready;
+  if (lifetime.over !== undefined) throw lifetime.over;
+}
+
 /** A request stream that is cut off ends the iteration with an error, never as if it were complete. */
 async function* requestsOf(call: Readable): AsyncGenerator {
   try {
@@ -290,69 +310,17 @@ function drained(call: GrpcCall, lifetime: Lifetime): Promise<void> {
   return promise;
 }
 
-type Lifetime = {
-  readonly signal: AbortSignal;
-  /** Why the call is over, as far as it is. */
-  readonly over: Fault | undefined;
-  end(): void;
-};
-
-/** The call's AbortSignal, made only for those who ask for it. */
-function lifetimeOf(call: GrpcCall, stopping: AbortSignal): Lifetime {
-  let over: Fault | undefined;
-  let controller: AbortController | undefined;
-  const cut = (fault: Fault) => {
-    over ??= fault;
-    controller?.abort(over);
-  };
-  const cancelled = () => {
-    const deadline = Number(call.getDeadline());
-    cut(
-      deadline <= Date.now()
-        ? new Fault('deadline', 'context deadline exceeded')
-        : new Fault('canceled', 'context canceled'),
-    );
-  };
-  const stopped = () => {
-    cut(stopping.reason as Fault);
-  };
-  call.once('cancelled', cancelled);
-  let listens = false;
-  return {
-    get signal() {
-      if (controller === undefined) {
-        controller = new AbortController();
-        if (stopping.aborted) stopped();
-        else {
-          stopping.addEventListener('abort', stopped, { once: true });
-          listens = true;
-        }
-        if (over !== undefined) controller.abort(over);
-      }
-      return controller.signal;
-    },
-    get over() {
-      return over ?? (stopping.aborted ? (stopping.reason as Fault) : undefined);
-    },
-    end() {
-      call.removeListener('cancelled', cancelled);
-      if (listens) stopping.removeEventListener('abort', stopped);
-    },
-  };
-}
-
 function rpcCall<Peer>(
   method: string,
   call: GrpcCall,
-  peers: WeakMap<Metadata, Peer>,
+  peer: Peer,
   lifetime: Lifetime,
   request: RpcCall<Peer>['request'],
 ): RpcCall<Peer> {
   const { metadata } = call;
   return {
     method,
-    // The connection's interceptor has set it before any handler runs.
-    peer: peers.get(metadata) as Peer,
+    peer,
     request,
     get signal() {
       return lifetime.signal;

@@ -8,6 +8,7 @@ import { listenLocal } from './local-listener.ts';
 import type { Peer } from './peer.ts';
 import { createProxiedSources } from './proxy-protocol/proxied-sources.ts';
 import type { ServerSvidRotator } from './server-svid.ts';
+import { createStrangers } from './strangers.ts';
 import { listenTcp } from './tcp-listener.ts';
 import type { VerifyClient } from './verify-client.ts';
 
@@ -15,6 +16,20 @@ import type { VerifyClient } from './verify-client.ts';
 const GRACE_MILLISECONDS = 10_000;
 /** Agents find another server behind the same name now and then (`reference/server.md` §5.3). */
 const MAX_CONNECTION_AGE_MILLISECONDS = 3 * 60_000;
+
+/**
+ * Of callers without a certificate: nodes that attest, and whoever asks for the bundle. They make one call and go, so
+ * that what they can make us hold has narrow bounds; those with a certificate are never crowded out by them.
+ */
+const anonymousLimits = {
+  maxConnectionAgeMilliseconds: MAX_CONNECTION_AGE_MILLISECONDS,
+  /** Attestations of one address wait for their turn, one a second. */
+  maxConnectionAgeGraceMilliseconds: 10 * 60_000,
+  maxConcurrentStreams: 5,
+  maxConnectionMegabytes: 8,
+};
+/** Beyond so many the one who has been here longest makes room. */
+const MAX_ANONYMOUS_CONNECTIONS = 2000;
 
 export type EndpointsOptions<Context> = {
   readonly bindAddress: string;
@@ -56,20 +71,18 @@ export async function startEndpoints<Context>(
   const { services, intercept } = options;
   const maxConnectionAgeMilliseconds = MAX_CONNECTION_AGE_MILLISECONDS;
   await using opened = new AsyncDisposableStack();
+  const network = { services: services.tcp, intercept, log };
   const servers = {
-    tcp: createRpcServer<Peer, Context>({
-      services: services.tcp,
-      intercept,
-      maxConnectionAgeMilliseconds,
-      log,
-    }),
+    tcp: createRpcServer<Peer, Context>({ ...network, maxConnectionAgeMilliseconds }),
+    anonymous: createRpcServer<Peer, Context>({ ...network, ...anonymousLimits }),
     unix: createRpcServer<Peer, Context>({ services: services.local, intercept, log }),
   };
+  const anonymous = createStrangers(MAX_ANONYMOUS_CONNECTIONS);
   const where = { tcp: '', unix: options.socketPath };
   opened.defer(async () => {
     await Promise.all([
-      shutDown(servers.tcp, log.child({ network: 'tcp', address: where.tcp })),
-      shutDown(servers.unix, log.child({ network: 'unix', address: where.unix })),
+      shutDown([servers.tcp, servers.anonymous], log.child({ network: 'tcp', address: where.tcp })),
+      shutDown([servers.unix], log.child({ network: 'unix', address: where.unix })),
     ]);
   });
   log.debug('Initializing API endpoints');
@@ -81,7 +94,11 @@ export async function startEndpoints<Context>(
       verifyClient: options.verifyClient,
       proxied: createProxiedSources(options.proxyProtocolTrustedCidrs, log),
       onPeer: (socket, peer) => {
-        servers.tcp.inject(socket, peer);
+        if (peer.chain.length > 0) servers.tcp.inject(socket, peer);
+        else {
+          anonymous.add(socket);
+          servers.anonymous.inject(socket, peer);
+        }
       },
       onFailure,
       log,
@@ -109,10 +126,11 @@ export async function startEndpoints<Context>(
   };
 }
 
-async function shutDown(server: RpcServer<Peer>, log: Log): Promise<void> {
+async function shutDown(servers: readonly RpcServer<Peer>[], log: Log): Promise<void> {
   log.info('Stopping Server APIs');
   log.info('Attempting graceful stop');
-  const graceful = await server.shutDown(GRACE_MILLISECONDS);
+  const outcomes = await Promise.all(servers.map((server) => server.shutDown(GRACE_MILLISECONDS)));
+  const graceful = outcomes.every(Boolean);
   log.info(
     graceful ? 'Graceful stop successful' : 'Graceful stop unsuccessful, forced stop after 10s',
   );

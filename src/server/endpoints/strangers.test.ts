@@ -17,7 +17,7 @@ class FakeSocket extends EventEmitter {
 
   destroy() {
     this.destroyed = true;
-    this.emit('close');
+    setImmediate(() => this.emit('close'));
   }
 }
 

@@ -19,7 +19,7 @@ export function createStrangers(max = MAX_STRANGERS): Strangers {
       const key = connectionKey(socket);
       sockets.set(key, socket);
       socket.once('close', () => sockets.get(key) === socket && sockets.delete(key));
-      if (sockets.size > max) sockets.values().next().value?.destroy();
+      if (sockets.size > max) turnOldestAway(sockets);
     },
     isKnown(socket) {
       sockets.delete(connectionKey(socket));
@@ -28,4 +28,13 @@ export function createStrangers(max = MAX_STRANGERS): Strangers {
       for (const socket of sockets.values()) socket.destroy();
     },
   };
+}
+
+/** It is forgotten at once: of several that come before it is closed, each has another one make room. */
+function turnOldestAway(sockets: Map<string, Socket>): void {
+  const [oldest] = sockets;
+  if (oldest === undefined) return;
+  const [key, socket] = oldest;
+  sockets.delete(key);
+  socket.destroy();
 }

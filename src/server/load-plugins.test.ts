@@ -44,7 +44,13 @@ async function load(t: TestContext, plugins: readonly PluginSection[]) {
     return { [Symbol.dispose]: () => void listeners.delete(listener) };
   };
   const loaded = await loadServerPlugins(
-    { plugins, nodeAttestorEnv, upstreamAuthorityEnv: nodeAttestorEnv, onSigusr1, log },
+    {
+      plugins,
+      nodeAttestorEnv,
+      upstreamAuthorityEnv: { ...nodeAttestorEnv, environment: {} },
+      onSigusr1,
+      log,
+    },
     opened,
   );
   return { ...loaded, lines, opened, listeners };

@@ -9,9 +9,11 @@ import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
 import { logList } from '../ops/log-list.ts';
 import { timedCall } from '../ops/metrics-call.ts';
+import { startProfiling } from '../ops/profiling/start-profiling.ts';
 import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts';
+import { tracedCalls } from '../rpc/trace-calls.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
 import { createInterceptor } from './api/interceptor.ts';
 import { programOf } from './api/program-of.ts';
@@ -34,6 +36,7 @@ import { startPolicy } from './policy/start-policy.ts';
 import type { Registry } from './registry/contract.ts';
 import { createRegistry } from './registry/create-registry.ts';
 import { lendSvid, startServerTelemetry } from './telemetry.ts';
+import { isTracedByServer, tracedIssuer, traceParentOf } from './tracing.ts';
 import { startUpkeep } from './upkeep.ts';
 
 /** What a server needs of the world around it. */
@@ -75,10 +78,10 @@ type Parts = {
  * Starts a server; resolves when both its listeners take calls. A start that fails undoes itself, and one that finds
  * its socket or its port in use, or a path that no socket can have, has changed nothing.
  */
-export async function startServer(config: ServerConfig, env: ServerEnv): Promise<RunningServer> {
-  const { clock, log, signal } = env;
+export async function startServer(config: ServerConfig, given: ServerEnv): Promise<RunningServer> {
+  const { clock, signal } = given;
   const startedAt = clock.now();
-  tellConfigured(config, log);
+  tellConfigured(config, given.log);
   checkSocketPath(config.socketPath);
   await checkAddressFree(config.bindAddress, config.bindPort);
   await checkBundleEndpointFree(config.federation);
@@ -86,8 +89,10 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
   await openDataDirectory(config.dataDir);
 
   await using opened = new AsyncDisposableStack();
-  const telemetry = opened.use(await startServerTelemetry(config, env));
-  const { metrics } = telemetry;
+  opened.use(await startProfiling({ ...given, settings: config.profiling, program: 'server' }));
+  const telemetry = opened.use(await startServerTelemetry(config, given));
+  const { metrics, log } = telemetry;
+  const env = { ...given, log };
   const datastore = countedDatastore(
     await openDatastore(config.datastore, env, opened),
     metrics,
@@ -108,7 +113,7 @@ export async function startServer(config: ServerConfig, env: ServerEnv): Promise
         x509Authorities: () =>
           registry.bundles.get(trustDomain)?.x509Authorities.map(({ der }) => der) ?? [],
       },
-      upstreamAuthorityEnv: { clock, trustDomain },
+      upstreamAuthorityEnv: { clock, trustDomain, environment: env.environment },
       onSigusr1: env.onSigusr1,
       log,
     },
@@ -165,8 +170,8 @@ async function serveApi(
   opened: AsyncDisposableStack,
 ): Promise<Pick<Endpoints, 'tcpAddress' | 'failed'>> {
   const { trustDomain, adminIds, auditLogEnabled } = config;
-  const { issuer } = authorities;
-  const { metrics } = telemetry;
+  const { metrics, tracer } = telemetry;
+  const issuer = tracedIssuer(authorities.issuer, tracer);
   const svid = opened.use(
     await startServerSvid({
       issuer,
@@ -182,9 +187,12 @@ async function serveApi(
     await startFederation({
       ...registry,
       config: config.federation,
+      dataDir: config.dataDir,
       trustDomain,
       svid,
+      keyManager: plugins.keyManager,
       environment,
+      random,
       clock,
       metrics,
       log,
@@ -213,18 +221,21 @@ async function serveApi(
     logLevels,
     changes,
   });
-  const intercept = createInterceptor({
-    ...registry,
-    clock,
-    log,
-    adminIds: new Set(adminIds.map(String)),
-    rateLimits: createRateLimits(config.rateLimits, clock),
-    policy: await startPolicy(config.policy),
-    metrics,
-    auditLogEnabled,
-    newRequestId: randomUUID,
-    programOf,
-  });
+  const intercept = tracedCalls(
+    createInterceptor({
+      ...registry,
+      clock,
+      log,
+      adminIds: new Set(adminIds.map(String)),
+      rateLimits: createRateLimits(config.rateLimits, clock),
+      policy: await startPolicy(config.policy),
+      metrics,
+      auditLogEnabled,
+      newRequestId: randomUUID,
+      programOf,
+    }),
+    { tracer, isTraced: isTracedByServer, parentOf: traceParentOf },
+  );
   const { bundles } = registry;
   const endpoints = opened.use(
     await startEndpoints({

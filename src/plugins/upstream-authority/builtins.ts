@@ -9,6 +9,8 @@ export type UpstreamAuthorityEnv = {
   readonly clock: Clock;
   readonly log: Log;
   readonly trustDomain: TrustDomain;
+  /** Where the way to the network may be configured (HTTPS_PROXY, NO_PROXY). */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 };
 export type UpstreamAuthorityPlugin = Plugin<UpstreamAuthorityEnv, UpstreamAuthority>;
 

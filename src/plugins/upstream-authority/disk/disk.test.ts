@@ -69,7 +69,7 @@ const load = (hcl: string, { lines = [] as LogLine[], time = clock() } = {}) =>
       kind: 'UpstreamAuthority',
       builtIns: upstreamAuthorities,
       log: silentLog,
-      env: () => ({ clock: time, log: recordingLog(lines), trustDomain }),
+      env: () => ({ clock: time, log: recordingLog(lines), trustDomain, environment: {} }),
     },
     { name: 'disk', data: pluginSettings(hcl) },
   );

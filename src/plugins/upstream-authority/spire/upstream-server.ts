@@ -27,9 +27,7 @@ export interface UpstreamServer extends AsyncDisposable {
   getBundle(signal: AbortSignal): Promise<LocalBundle>;
 }
 
-export type UpstreamServerDeps = Pick<UpstreamAuthorityEnv, 'clock' | 'log' | 'trustDomain'> & {
-  readonly settings: SpireSettings;
-};
+export type UpstreamServerDeps = UpstreamAuthorityEnv & { readonly settings: SpireSettings };
 
 /** A server that says nothing for so long is taken for gone. */
 const RPC_MILLISECONDS = 30_000;
@@ -107,13 +105,14 @@ async function openSource(
 }
 
 function dialUpstream(
-  { settings, clock, trustDomain }: UpstreamServerDeps,
+  { settings, clock, trustDomain, environment }: UpstreamServerDeps,
   source: X509Source,
 ): Channel {
   const expected = SpiffeId.server(trustDomain);
   return dial({
     address: settings.address,
     maxReceiveBytes: MAX_RECEIVE_BYTES,
+    proxyVariables: environment,
     tls: {
       postQuantumOnly: settings.requirePqKem,
       identity: () => {

@@ -114,6 +114,7 @@ test('what is not said has its default', async () => {
       stream_secrets: 0,
       fetch_secrets: 0,
     },
+    broker: undefined,
     featureFlags: [],
     unsupported: [],
   });
@@ -519,7 +520,6 @@ const unsupported: readonly (readonly [string, string])[] = [
     agent('profiling_enabled = true profiling_freq = 5'),
     'profiling_enabled with profiling_port or profiling_freq is not supported yet',
   ],
-  [brokers(`{ id = "spiffe://a/b" ${TYPES} }`), 'experimental.broker is not supported yet'],
   [
     agent('experimental { require_pq_kem = true }'),
     'experimental.require_pq_kem is not supported yet',
@@ -540,6 +540,35 @@ for (const [content, line] of unsupported) {
     assert.deepEqual(unsupportedAgentSettings(await load(content)), [line]);
   });
 }
+
+test('brokers are known by their IDs, references by their types', async () => {
+  const config = await load(
+    broker(
+      `socket_path = "run/b.sock" bind_address = "[::1]:8443"
+       brokers = [{ id = "spiffe://a/b" allowed_reference_types = [
+         { type_url = "x" }, { type_url = "y" allow_over_tcp = true }] }]`,
+    ),
+  );
+  assert.deepEqual(config.broker, {
+    socketPath: '/srv/run/b.sock',
+    bindAddress: { host: '::1', port: 8443 },
+    brokers: new Map([
+      [
+        'spiffe://a/b',
+        new Map([
+          ['x', { allowOverTcp: false }],
+          ['y', { allowOverTcp: true }],
+        ]),
+      ],
+    ]),
+  });
+  const other = await load(broker('bind_address = "localhost:1"'));
+  assert.deepEqual(other.broker, {
+    socketPath: undefined,
+    bindAddress: { host: 'localhost', port: 1 },
+    brokers: new Map(),
+  });
+});
 
 test('limits are numbers by method', async () => {
   const { rateLimits } = await load(

@@ -11,6 +11,8 @@ import type { BoundService } from '../rpc/service.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
 import { startAdmin } from './admin/start-admin.ts';
 import type { BundleSource } from './attest/bundle-source.ts';
+import { requireBrokers } from './broker/settings.ts';
+import { startBroker } from './broker/start-broker.ts';
 import type { AgentConfig } from './config.ts';
 import { type AgentCore, type AgentCoreOptions, startCore } from './core.ts';
 import { agentHealth } from './endpoint/agent-health.ts';
@@ -58,14 +60,11 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
   if (config.unsupported.length > 0) {
     throw new Fault('unimplemented', config.unsupported.join('\n'));
   }
-  if (hasPublicEndpoint(config)) {
-    // Before anything is done that cannot be undone: a join token is good for one agent.
-    checkSocketPath(config.socketPath);
-    await checkSocketFree(config.socketPath);
-  }
-  if (config.adminSocketPath !== undefined) {
-    checkSocketPath(config.adminSocketPath);
-    await checkSocketFree(config.adminSocketPath);
+  // Before anything is done that cannot be undone: a join token is good for one agent.
+  requireBrokers(config.broker);
+  for (const path of socketsOf(config)) {
+    checkSocketPath(path);
+    await checkSocketFree(path);
   }
   const startedAt = env.clock.now();
   env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
@@ -86,17 +85,10 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
     metrics,
     log: env.log.child({ subsystem_name: 'workload_attestor' }),
   });
-  opened.use(
-    await startAdmin({
-      ...env,
-      ...core,
-      config,
-      attestors: plugins.workloadAttestors,
-      attest,
-      startedAt,
-      metrics,
-    }),
-  );
+  const local = { ...env, ...core, config, attest, metrics };
+  const { workloadAttestors: attestors } = plugins;
+  opened.use(await startAdmin({ ...local, attestors, startedAt }));
+  opened.use(await startBroker(local));
   if (hasPublicEndpoint(config)) {
     const endpoint = publicEndpoint(config, env, metrics, core, attest);
     opened.use(await servePublicEndpoint(endpoint.options));
@@ -135,6 +127,13 @@ const coreOptions = (
   environment: env.environment,
   log: env.log,
 });
+
+const socketsOf = (config: AgentConfig): readonly string[] =>
+  [
+    hasPublicEndpoint(config) ? config.socketPath : undefined,
+    config.adminSocketPath,
+    config.broker?.socketPath,
+  ].filter((path) => path !== undefined);
 
 const hasPublicEndpoint = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): boolean =>
   workloadApiEnabled || sdsApiEnabled;

@@ -5,6 +5,7 @@ import type { LogSettings } from '../../ops/open-log.ts';
 import type { TelemetrySettings } from '../../ops/telemetry-settings.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
+import type { BrokerSettings } from '../broker/settings.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 
 /** An agent's configuration, checked, with defaults filled in (`reference/agent.md` §1). Frozen. */
@@ -45,6 +46,8 @@ export type AgentConfig = {
   readonly allowUnauthenticatedVerifiers: boolean;
   readonly allowedForeignJwtClaims: readonly string[];
   readonly rateLimits: RateLimitSettings;
+  /** Undefined: there is no Broker API. */
+  readonly broker: BrokerSettings | undefined;
 
   /** The enabled ones in the file's order. */
   readonly plugins: readonly PluginSection[];

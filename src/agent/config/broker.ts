@@ -1,11 +1,28 @@
 import { isIP } from 'node:net';
+import { resolve } from 'node:path';
 import { reasonOf } from '../../base/fault.ts';
 import { goQuote } from '../../base/go-quote.ts';
 import type { Problems } from '../../base/problems.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import type { BrokerSettings } from '../broker/settings.ts';
 import type { RawBroker } from './read-agent.ts';
 
-/** Checks 42 to 44 of `reference/agent.md` §1.9; the broker endpoint itself is not here yet. */
+/** What was checked, as the endpoint uses it. */
+export function brokerSettings(broker: RawBroker, cwd: string): BrokerSettings {
+  const address = splitAddress(broker.bindAddress);
+  return {
+    socketPath: broker.socketPath === '' ? undefined : resolve(cwd, broker.socketPath),
+    bindAddress: address && { host: address.host, port: Number(address.port) },
+    brokers: new Map(
+      broker.brokers.map(({ id, types }) => [
+        SpiffeId.parse(id).toString(),
+        new Map(types.map(({ typeUrl, allowOverTcp }) => [typeUrl, { allowOverTcp }])),
+      ]),
+    ),
+  };
+}
+
+/** Checks 42 to 44 of `reference/agent.md` §1.9. */
 export function checkBroker(
   broker: RawBroker,
   besidePublicSocket: (path: string) => boolean,
@@ -77,15 +94,21 @@ function checkTypes(
   }
 }
 
+/** `host:port` in its parts; an IPv6 address stands in brackets. */
+function splitAddress(text: string): { readonly host: string; readonly port: string } | undefined {
+  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text) ?? [];
+  return port === undefined ? undefined : { host: bracketed ?? plain ?? '', port };
+}
+
 /** In Go's words. */
 function whyNotTcpAddress(text: string): string | undefined {
-  const [, bracketed, plain, port] = /^(?:\[([^\]]*)\]|([^:]*)):([^:]*)$/.exec(text) ?? [];
-  if (port === undefined) {
+  const parts = splitAddress(text);
+  if (parts === undefined) {
     const many = text.split(':').length > 2;
     return `address ${text}: ${many ? 'too many colons in address' : 'missing port in address'}`;
   }
+  const { host, port } = parts;
   if (!/^\d{1,5}$/.test(port) || Number(port) > 65_535) return `address ${port}: invalid port`;
-  const host = bracketed ?? plain ?? '';
   return host === '' || host === 'localhost' || isIP(host) !== 0
     ? undefined
     : `lookup ${host}: no such host`;

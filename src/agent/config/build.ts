@@ -19,7 +19,7 @@ import {
   type WorkloadKeyType,
   workloadKeyTypes,
 } from './agent-config.ts';
-import { checkBroker } from './broker.ts';
+import { brokerSettings, checkBroker } from './broker.ts';
 import type { MergedAgent } from './merge.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import type { AgentReading } from './reading.ts';
@@ -125,6 +125,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     allowUnauthenticatedVerifiers: merged.allowUnauthenticatedVerifiers,
     allowedForeignJwtClaims: agent.allowedForeignJwtClaims,
     rateLimits: rateLimits(agent.experimental.rateLimits),
+    broker: agent.experimental.broker && brokerSettings(agent.experimental.broker, env.cwd),
     plugins,
     telemetry: reading.telemetry,
     healthChecks: reading.healthChecks,

@@ -27,7 +27,6 @@ export function findUnsupported(
       name: 'profiling_enabled with profiling_port or profiling_freq',
       used: agent.profilingEnabled && (agent.profilingPort > 0 || agent.profilingFreq > 0),
     },
-    { name: 'experimental.broker', used: experimental.broker !== undefined },
     { name: 'experimental.require_pq_kem', used: experimental.requirePqKem },
   ];
   return [

@@ -10,6 +10,7 @@ const ladder = [
   'base',
   'ops',
   'crypto',
+  'acme',
   'spiffe',
   'wire',
   'rpc',

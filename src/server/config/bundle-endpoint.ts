@@ -115,7 +115,7 @@ function readIdentity(
   }
   if (acme !== undefined) {
     log.warn('bundle_endpoint.acme is deprecated; use a profile "https_web" with acme', deprecated);
-    return acme;
+    return checkAcme(acme, settings.section('acme'), problems) ? acme : undefined;
   }
   if (profile === undefined) {
     log.warn(
@@ -158,13 +158,7 @@ function readWebProfile(
     problems.add(`failed to decode configuration: ${text}`, position);
   }
   if (!settings.problems.none) return undefined;
-  if (acme !== undefined) {
-    // SPIRE takes it, and then turns every client away.
-    if (acme.domainName !== '') return acme;
-    const why = 'federation.bundle_endpoint.profile.acme.domain_name must be configured';
-    problems.add(why, acmeSection?.position);
-    return undefined;
-  }
+  if (acme !== undefined) return checkAcme(acme, acmeSection, problems) ? acme : undefined;
   if (files === undefined) {
     problems.add(
       "malformed https_web profile configuration: 'acme' or 'serving_cert_file' is required",
@@ -181,4 +175,32 @@ function readWebProfile(
   if (seconds === undefined) return undefined;
   const syncIntervalSeconds = seconds > 0 ? seconds : DEFAULT_SYNC_INTERVAL;
   return { kind: 'certificate-files', certFilePath, keyFilePath, syncIntervalSeconds };
+}
+
+/** A name that TLS clients can ask for, and that can name a file: no wildcard, two labels or more. */
+const DOMAIN_NAME =
+  /^(?=.{1,253}$)(?:[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?\.)+[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** What SPIRE takes, and then turns every client away. */
+function checkAcme(
+  { domainName, directoryUrl }: AcmeConfig,
+  section: Settings | undefined,
+  problems: Problems,
+): boolean {
+  const tell = (key: string, why: string): boolean => {
+    const at = section?.positionOf(key) ?? section?.position;
+    problems.add(`federation.bundle_endpoint: acme ${key} ${why}`, at);
+    return false;
+  };
+  if (domainName === '') return tell('domain_name', 'must be configured');
+  if (!DOMAIN_NAME.test(domainName)) {
+    return tell(
+      'domain_name',
+      `must be a full domain name in lower case, not ${goQuote(domainName)}`,
+    );
+  }
+  if (!/^https:\/\/[^/?#@]+(?:[/?#]|$)/i.test(directoryUrl)) {
+    return tell('directory_url', `must be an https URL, not ${goQuote(directoryUrl)}`);
+  }
+  return true;
 }

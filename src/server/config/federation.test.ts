@@ -111,7 +111,23 @@ test('a relationship is read with its profile', () => {
 const refusals: readonly (readonly [string, string])[] = [
   [
     'bundle_endpoint { profile "https_web" { acme {} } }',
-    'federation.bundle_endpoint.profile.acme.domain_name must be configured',
+    'federation.bundle_endpoint: acme domain_name must be configured',
+  ],
+  [
+    'bundle_endpoint { profile "https_web" { acme { domain_name = "localhost" } } }',
+    'federation.bundle_endpoint: acme domain_name must be a full domain name in lower case, not "localhost"',
+  ],
+  [
+    'bundle_endpoint { acme { domain_name = "../../a.test" email = "m" } }',
+    'federation.bundle_endpoint: acme domain_name must be a full domain name in lower case, not "../../a.test"',
+  ],
+  [
+    'bundle_endpoint { profile "https_web" { acme { domain_name = "*.a.test" } } }',
+    'federation.bundle_endpoint: acme domain_name must be a full domain name in lower case, not "*.a.test"',
+  ],
+  [
+    'bundle_endpoint { profile "https_web" { acme { domain_name = "a.test" directory_url = "http://ca" } } }',
+    'federation.bundle_endpoint: acme directory_url must be an https URL, not "http://ca"',
   ],
   [
     'federates_with "b" { bundle_endpoint_url = "https://me:secret@b/" bundle_endpoint_profile "https_web" {} }',

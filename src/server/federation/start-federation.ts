@@ -1,6 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import type { KeyManager } from '../../plugins/key-manager/contract.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { BundleEndpointConfig, FederationConfig } from '../config/federation-config.ts';
 import { ALL_ADDRESSES, checkAddressFree } from '../endpoints/bind.ts';
@@ -14,6 +15,9 @@ export type FederationDeps = Pick<Registry, 'bundles' | 'relationships'> & {
   readonly config: FederationConfig;
   readonly trustDomain: TrustDomain;
   readonly svid: Pick<ServerSvidRotator, 'current' | 'onRotated'>;
+  readonly keyManager: KeyManager;
+  readonly dataDir: string;
+  readonly random: () => number;
   /** Variables that name proxies. */
   readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;

@@ -1,8 +1,9 @@
-import { readFile, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { createSecureContext, type SecureContextOptions } from 'node:tls';
 import type { Clock } from '../../../base/clock.ts';
 import { formatGoDuration } from '../../../base/duration.ts';
 import { Fault, reasonOf, wrapFault } from '../../../base/fault.ts';
+import { readFileBounded } from '../../../base/files.ts';
 import { goFileError } from '../../../base/go-file-error.ts';
 import { repeat } from '../../../base/repeat.ts';
 import type { Log } from '../../../ops/log.ts';
@@ -85,12 +86,8 @@ async function load({ certFilePath, keyFilePath }: Files): Promise<Pair> {
   return { cert, key };
 }
 
-async function readSmall(path: string): Promise<Buffer> {
-  const { size } = await stat(path).catch(fileFault('open', path));
-  if (size > MAX_FILE_BYTES)
-    throw new Fault('invalid', `${path} is longer than ${MAX_FILE_BYTES} bytes`);
-  return readFile(path).catch(fileFault('open', path));
-}
+const readSmall = async (path: string): Promise<Buffer> =>
+  Buffer.from(await readFileBounded(path, MAX_FILE_BYTES).catch(fileFault('open', path)));
 
 const fileFault =
   (operation: string, path: string) =>

@@ -1,8 +1,6 @@
 import type { AddressInfo } from 'node:net';
-import type { Clock } from '../../../base/clock.ts';
 import { formatGoDuration } from '../../../base/duration.ts';
 import { reasonOf, wrapFault } from '../../../base/fault.ts';
-import type { Log } from '../../../ops/log.ts';
 import type { Bundle } from '../../../spiffe/bundle.ts';
 import type {
   BundleEndpointConfig,
@@ -10,19 +8,18 @@ import type {
 } from '../../config/federation-config.ts';
 import { ALL_ADDRESSES, hostPort } from '../../endpoints/bind.ts';
 import type { ServerSvidRotator } from '../../endpoints/server-svid.ts';
+import { type AcmeIdentityDeps, acmeIdentity } from './acme-identity.ts';
 import { createBundleAnswers } from './bundle-answers.ts';
 import { certificateFilesIdentity } from './certificate-files.ts';
 import type { EndpointIdentity } from './endpoint-identity.ts';
 import { serveHttps } from './serve-https.ts';
 import { svidIdentity } from './svid-identity.ts';
 
-export type BundleEndpointDeps = {
+export type BundleEndpointDeps = Omit<AcmeIdentityDeps, 'config'> & {
   readonly config: BundleEndpointConfig;
   /** The trust domain's own bundle as it is now. */
   readonly bundle: () => Bundle | undefined;
   readonly svid: Pick<ServerSvidRotator, 'current' | 'onRotated'>;
-  readonly clock: Clock;
-  readonly log: Log;
 };
 
 export type BundleEndpoint = AsyncDisposable & {
@@ -71,15 +68,15 @@ export async function startBundleEndpoint(deps: BundleEndpointDeps): Promise<Bun
 
 async function openIdentity(
   config: EndpointIdentityConfig,
-  { svid, clock, log }: BundleEndpointDeps,
+  deps: BundleEndpointDeps,
 ): Promise<EndpointIdentity> {
   switch (config.kind) {
     case 'svid':
-      return svidIdentity(svid);
+      return svidIdentity(deps.svid);
     case 'certificate-files':
-      return certificateFilesIdentity(config, clock, log);
+      return certificateFilesIdentity(config, deps.clock, deps.log);
     case 'acme':
-      throw new Error('acme');
+      return acmeIdentity({ ...deps, config });
     default:
       return config satisfies never;
   }

@@ -2,6 +2,7 @@ import { type Clock, unixSeconds } from '../base/clock.ts';
 import type { KeyType } from '../crypto/keys.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
+import type { Tracer } from '../ops/tracing.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { type ClientTls, type DialOptions, dial } from '../rpc/dial.ts';
@@ -30,6 +31,7 @@ import { countedFetch, countedMinter } from './sync/sync-metrics.ts';
 import { Synchronizer } from './sync/synchronizer.ts';
 import { TaintedAuthorities } from './sync/tainted-authorities.ts';
 import { WitSvids } from './sync/wit-svids.ts';
+import { Cause } from './tracing.ts';
 
 export type AgentCoreOptions = {
   readonly trustDomain: TrustDomain;
@@ -54,6 +56,7 @@ export type AgentCoreOptions = {
   /** What the server is told that we are. */
   readonly version: string;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly clock: Clock;
   readonly random: () => number;
   readonly environment: Readonly<Record<string, string | undefined>>;
@@ -75,13 +78,15 @@ export async function startCore(
   options: AgentCoreOptions,
   signal: AbortSignal,
 ): Promise<AgentCore> {
-  const { clock, random, metrics, log, storage, keyManager } = options;
+  const { clock, random, metrics, tracer, log, storage, keyManager } = options;
   const attested = await attestAtStart(attestationDeps(options), signal);
   if (!attested.svid.reattestable && options.keysAreLost) log.warn(CANNOT_COME_BACK);
 
   const current = new CurrentSvid(attested.svid);
   const managerLog = log.child({ subsystem_name: 'manager' });
+  const [entryWanted, svidWanted] = [new Cause(tracer), new Cause(tracer)];
   const cache = newCache(options, attested, () => {
+    svidWanted.note();
     synchronizer.wakeMinting();
   });
   using opened = new DisposableStack();
@@ -118,10 +123,18 @@ export async function startCore(
     log: managerLog,
   });
   const synchronizer: Synchronizer = new Synchronizer({
-    fetchUpdates: countedFetch((call) => fetchUpdates(fetching, call), metrics),
+    fetchUpdates: countedFetch(
+      (call) => entryWanted.trace('synchronize', () => fetchUpdates(fetching, call)),
+      metrics,
+    ),
     cache,
     jwtSvids,
-    minter: countedMinter(minter, metrics),
+    minter: countedMinter(
+      {
+        mint: (stale, call) => svidWanted.trace('mint X509-SVIDs', () => minter.mint(stale, call)),
+      },
+      metrics,
+    ),
     taints: new TaintedAuthorities(managerLog),
     current,
     storeBundle: ({ x509Authorities }) =>
@@ -167,6 +180,8 @@ export async function startCore(
     hasMatch: (selectors) => cache.hasMatch(selectors),
     rounds: () => synchronizer.rounds,
     wake: () => {
+      entryWanted.note();
+      svidWanted.note();
       synchronizer.wake();
     },
     intervalMilliseconds: options.syncIntervalMilliseconds,
@@ -298,9 +313,9 @@ const connectionOf = (
 
 /** The server may have to be reached through a proxy (`reference/agent.md` §2.8). */
 const dialer =
-  ({ environment }: AgentCoreOptions) =>
+  ({ environment, tracer }: AgentCoreOptions) =>
   (options: DialOptions) =>
-    dial({ ...options, proxyVariables: environment });
+    dial({ ...options, proxyVariables: environment, tracer });
 
 const verifier =
   ({ clock }: AgentCoreOptions, cache: X509Cache): ClientTls['verify'] =>

@@ -3,7 +3,7 @@ import { Fault } from '../base/fault.ts';
 import type { OnSignal } from '../base/signals.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
-import type { Metrics } from '../ops/metrics.ts';
+import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts';
 import { reflectionServices } from '../rpc/reflection.ts';
@@ -27,6 +27,7 @@ import { secretDiscovery } from './sds/service.ts';
 import { type AgentDataFile, openAgentData } from './storage/agent-data-file.ts';
 import { tellingBootstrap } from './storage/bootstrap-metrics.ts';
 import { lendSvid, startAgentTelemetry } from './telemetry.ts';
+import { tracedAttestation, tracedAttestors, tracedIdentities } from './tracing.ts';
 import type { CallDeps, WorkloadCall } from './workload-api/call.ts';
 import type { WorkloadApiDeps } from './workload-api/deps.ts';
 import { workloadApi } from './workload-api/service.ts';
@@ -56,7 +57,7 @@ export interface RunningAgent extends AsyncDisposable {
  * Attests (or finds that it need not), synchronises, and serves the public socket: then it resolves. A start that
  * fails undoes itself.
  */
-export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<RunningAgent> {
+export async function startAgent(config: AgentConfig, given: AgentEnv): Promise<RunningAgent> {
   if (config.unsupported.length > 0) {
     throw new Fault('unimplemented', config.unsupported.join('\n'));
   }
@@ -66,31 +67,35 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
     checkSocketPath(path);
     await checkSocketFree(path);
   }
-  const startedAt = env.clock.now();
-  env.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
+  const startedAt = given.clock.now();
+  given.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
-  const telemetry = opened.use(await startAgentTelemetry(config, env));
-  const { metrics } = telemetry;
+  const telemetry = opened.use(await startAgentTelemetry(config, given));
+  const { metrics, tracer } = telemetry;
+  const env = { ...given, log: telemetry.log };
   const storage = tellingBootstrap(await openAgentData(config.dataDir), metrics);
   const plugins = await loadAgentPlugins(config, env, opened);
   const health = opened.use(watchHealth({ ...env, settings: config.healthChecks }));
-  const options = coreOptions(config, env, metrics, plugins, storage);
+  const options = coreOptions(config, env, telemetry, plugins, storage);
   const core = opened.use(await startCore(options, env.signal));
   lendSvid(telemetry, core, env);
   const { failed, stop } = keepRunning(core);
   opened.defer(stop);
-  const attest = createWorkloadAttestation({
-    attestors: plugins.workloadAttestors,
-    ownPid: process.pid,
-    metrics,
-    log: env.log.child({ subsystem_name: 'workload_attestor' }),
-  });
+  const attest = tracedAttestation(
+    createWorkloadAttestation({
+      attestors: tracedAttestors(plugins.workloadAttestors, tracer),
+      ownPid: process.pid,
+      metrics,
+      log: env.log.child({ subsystem_name: 'workload_attestor' }),
+    }),
+    tracer,
+  );
   const local = { ...env, ...core, config, attest, metrics };
   const { workloadAttestors: attestors } = plugins;
   opened.use(await startAdmin({ ...local, attestors, startedAt }));
   opened.use(await startBroker(local));
   if (hasPublicEndpoint(config)) {
-    const endpoint = publicEndpoint(config, env, metrics, core, attest);
+    const endpoint = publicEndpoint(config, env, telemetry, core, attest);
     opened.use(await servePublicEndpoint(endpoint.options));
     health.started(endpoint.test);
   } else {
@@ -107,7 +112,7 @@ export async function startAgent(config: AgentConfig, env: AgentEnv): Promise<Ru
 const coreOptions = (
   config: AgentConfig,
   env: AgentEnv,
-  metrics: Metrics,
+  { metrics, tracer }: Telemetry,
   plugins: AgentPlugins,
   storage: AgentDataFile,
 ): AgentCoreOptions => ({
@@ -122,6 +127,7 @@ const coreOptions = (
   jwtSvidCacheHitTimeoutMilliseconds: config.jwtSvidCacheHitTimeoutSeconds * 1000,
   version: SPIRE_VERSION,
   metrics,
+  tracer,
   clock: env.clock,
   random: env.random,
   environment: env.environment,
@@ -163,11 +169,13 @@ function keepRunning(core: AgentCore): { failed: Promise<never>; stop: () => Pro
 function publicEndpoint(
   config: AgentConfig,
   { clock, log: agentLog }: AgentEnv,
-  metrics: Metrics,
-  { identities, status }: AgentCore,
+  { metrics, tracer }: Telemetry,
+  core: AgentCore,
   attest: AttestWorkload,
 ) {
   const log = agentLog.child({ subsystem_name: 'endpoints' });
+  const { status } = core;
+  const identities = tracedIdentities(core.identities, tracer);
   const calls: CallDeps = {
     attest,
     rateLimits: createRateLimits(config.rateLimits, { clock, metrics, log }),
@@ -187,6 +195,7 @@ function publicEndpoint(
     services: [...offered, ...reflectionServices<WorkloadCall>(offered.map(({ desc }) => desc))],
     calls,
     metrics,
+    tracer,
     clock,
     log,
     apis: namesOfApis(config),

@@ -1,5 +1,6 @@
 import type { Settings } from '../base/settings.ts';
 import type { KeyAudit } from '../base/unknown-keys.ts';
+import { type OtlpBlock, readOtlpBlock } from './otlp/otlp-block.ts';
 
 /** The `telemetry` section (`reference/server.md` §4.1); both programs know the same one. */
 export type TelemetrySettings = {
@@ -8,6 +9,8 @@ export type TelemetrySettings = {
   readonly statsd: readonly { readonly address: string }[];
   readonly m3: readonly { readonly address: string; readonly env: string }[];
   readonly inMem: boolean;
+  /** Not SPIRE's: a block of ours. */
+  readonly openTelemetry: OtlpBlock | undefined;
   /** '' means the program's own. */
   readonly metricPrefix: string;
   readonly trustDomainLabel: boolean;
@@ -42,12 +45,15 @@ export function readTelemetry(root: Settings, audit: KeyAudit): TelemetrySetting
   };
   const inMem = telemetry?.section('InMem');
   audit.refuse('InMem', inMem);
+  const openTelemetry = telemetry?.section('OpenTelemetry');
+  audit.refuse('OpenTelemetry', openTelemetry);
   return {
     prometheus: readPrometheus(telemetry?.section('Prometheus'), audit),
     dogStatsd: sinks('DogStatsd').map((sink) => ({ address: sink.string('address') })),
     statsd: sinks('Statsd').map((sink) => ({ address: sink.string('address') })),
     m3: sinks('M3').map((sink) => ({ address: sink.string('address'), env: sink.string('env') })),
     inMem: inMem !== undefined,
+    openTelemetry: openTelemetry && readOtlpBlock(openTelemetry),
     metricPrefix: telemetry?.string('MetricPrefix') ?? '',
     trustDomainLabel: telemetry?.bool('EnableTrustDomainLabel') ?? false,
     hostnameLabel: telemetry?.optionalBool('EnableHostnameLabel') ?? true,
@@ -79,7 +85,7 @@ function readPrometheus(
   };
 }
 
-/** What of it is not supported, one line each (`docs/decisions/2026-11-25-telemetry.md` says why). */
+/** What of it is not supported, one line each (`docs/decisions/telemetry.md` says why). */
 export const unsupportedTelemetry = (telemetry: TelemetrySettings): readonly string[] =>
   telemetry.m3.length > 0
     ? ['telemetry.M3 is not supported: use Prometheus, Statsd, DogStatsd or OpenTelemetry']

@@ -14,11 +14,13 @@ import {
 } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
 import { joinHostPort } from '../base/resolve-address.ts';
+import { noTracer, type Tracer } from '../ops/tracing.ts';
 import { type ClientTls, tlsCredentials } from './client-tls.ts';
 import { type ConnectFailure, dialFailureText } from './dial-failure.ts';
 import { httpProxyFor, type ProxyVariables } from './http-proxy.ts';
 import { deserializer, methodPath, serializer } from './service.ts';
 import { denialFromDetails, kindOfCode } from './status.ts';
+import { traceCall, traceHeaders } from './trace-calls.ts';
 
 export type { ClientTls } from './client-tls.ts';
 
@@ -38,6 +40,8 @@ export type DialOptions = {
   readonly proxyVariables?: ProxyVariables | undefined;
   /** How failures name the address where that is not the address itself. */
   readonly shownAddress?: string | undefined;
+  /** Calls that are made for something that is traced are part of its trace, at the other end too. */
+  readonly tracer?: Tracer | undefined;
 };
 
 type Method<M extends DescMethod> = M extends {
@@ -122,7 +126,10 @@ export function dial(options: DialOptions): Channel {
   return {
     client: <S extends DescService>(service: S) =>
       Object.fromEntries(
-        service.methods.map((method) => [method.localName, bindMethod(grpc, method, toFault)]),
+        service.methods.map((method) => [
+          method.localName,
+          bindMethod(grpc, method, toFault, options.tracer ?? noTracer),
+        ]),
       ) as Client<S>,
     [Symbol.dispose]: () => {
       grpc.close();
@@ -132,32 +139,37 @@ export function dial(options: DialOptions): Channel {
 
 type ToFault = (error: unknown, signal: AbortSignal | undefined) => unknown;
 
-function bindMethod(grpc: GrpcClient, method: DescMethod, toFault: ToFault) {
+function bindMethod(grpc: GrpcClient, method: DescMethod, toFault: ToFault, tracer: Tracer) {
   const path = methodPath(method);
   const [write, read] = [serializer(method.input), deserializer(method.output)];
   const requestStream = (call: RequestStream, requests: AsyncIterable<unknown>) =>
     pump(call, requests);
+  const traced = (options: CallOptions) => withHeaders(options, traceHeaders(tracer));
   switch (method.methodKind) {
     case 'unary':
       return (request: never, options: CallOptions = {}) =>
-        untilAnswered(options, toFault, (metadata, rpcOptions, done) =>
-          grpc.makeUnaryRequest(path, write, read, request, metadata, rpcOptions, done),
+        traceCall(tracer, path, (headers) =>
+          untilAnswered(withHeaders(options, headers), toFault, (metadata, rpcOptions, done) =>
+            grpc.makeUnaryRequest(path, write, read, request, metadata, rpcOptions, done),
+          ),
         );
     case 'client_streaming':
       return (requests: AsyncIterable<unknown>, options: CallOptions = {}) =>
-        untilAnswered(options, toFault, (metadata, rpcOptions, done) => {
-          const call = grpc.makeClientStreamRequest(path, write, read, metadata, rpcOptions, done);
-          requestStream(call as never, requests);
-          return call;
-        });
+        traceCall(tracer, path, (headers) =>
+          untilAnswered(withHeaders(options, headers), toFault, (metadata, more, done) => {
+            const call = grpc.makeClientStreamRequest(path, write, read, metadata, more, done);
+            requestStream(call as never, requests);
+            return call;
+          }),
+        );
     case 'server_streaming':
       return (request: never, options: CallOptions = {}) =>
-        answersOf(options, toFault, (metadata, rpcOptions) =>
+        answersOf(traced(options), toFault, (metadata, rpcOptions) =>
           grpc.makeServerStreamRequest(path, write, read, request, metadata, rpcOptions),
         );
     case 'bidi_streaming':
       return (requests: AsyncIterable<unknown>, options: CallOptions = {}) =>
-        answersOf(options, toFault, (metadata, rpcOptions) => {
+        answersOf(traced(options), toFault, (metadata, rpcOptions) => {
           const call = grpc.makeBidiStreamRequest(path, write, read, metadata, rpcOptions);
           requestStream(call as never, requests);
           return call;
@@ -234,6 +246,11 @@ function pump(call: RequestStream, requests: AsyncIterable<unknown>): void {
     call.cancel();
   });
 }
+
+const withHeaders = (options: CallOptions, more: CallOptions['headers']): CallOptions => ({
+  ...options,
+  headers: { ...options.headers, ...more },
+});
 
 function metadataOf({ headers }: CallOptions): Metadata {
   const metadata = new Metadata();

@@ -8,6 +8,7 @@ import { openAgentData } from '../../src/agent/storage/agent-data-file.ts';
 import type { Clock } from '../../src/base/clock.ts';
 import { writePem } from '../../src/crypto/pem.ts';
 import { noMetrics } from '../../src/ops/metrics.ts';
+import { noTracer } from '../../src/ops/tracing.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
 import { joinTokenAgentAttestor } from '../../src/plugins/node-attestor/join-token/agent.ts';
 import type { Entry } from '../../src/spiffe/entry.ts';
@@ -92,6 +93,7 @@ export class AgentWorld implements AsyncDisposable {
       jwtSvidCacheHitTimeoutMilliseconds: 30_000,
       version: '1.16.0',
       metrics: noMetrics,
+      tracer: noTracer,
       clock: this.clock,
       random: () => 0.5,
       environment: {},

@@ -10,6 +10,7 @@ import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { systemClock } from '../../base/clock.ts';
 import { silentLog } from '../../ops/log.ts';
 import { noMetrics } from '../../ops/metrics.ts';
+import { noTracer } from '../../ops/tracing.ts';
 import { dial } from '../../rpc/dial.ts';
 import { healthService } from '../../rpc/health.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
@@ -25,6 +26,7 @@ async function serve(maxConnectionsPerUser?: number) {
     services: [healthService<WorkloadCall>(async () => true)],
     calls: { attest: async () => new Set(), ownPid: -1, log: silentLog },
     metrics: noMetrics,
+    tracer: noTracer,
     clock: systemClock,
     log: recordingLog(lines),
     apis: 'none',

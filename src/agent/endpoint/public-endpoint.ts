@@ -1,7 +1,10 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import type { Tracer } from '../../ops/tracing.ts';
 import type { BoundService } from '../../rpc/service.ts';
+import { tracedCalls } from '../../rpc/trace-calls.ts';
+import { isTracedByAgent } from '../tracing.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import { type CallDeps, workloadCalls } from '../workload-api/call.ts';
 import { ConnectionLimit, MAX_CONNECTIONS_PER_USER } from './connection-limit.ts';
@@ -12,6 +15,7 @@ export type PublicEndpointOptions = {
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly calls: CallDeps;
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
   /** How the log names what is served. */
@@ -27,13 +31,18 @@ const DIRECTORY_MODE = 0o755;
 export async function servePublicEndpoint(
   options: PublicEndpointOptions,
 ): Promise<AsyncDisposable> {
-  const { socketPath, services, calls, apis, metrics, clock, log } = options;
+  const { socketPath, services, calls, apis, metrics, tracer, clock, log } = options;
   const endpoint = await serveLocal({
     socketPath,
     socketMode: SOCKET_MODE,
     directoryMode: DIRECTORY_MODE,
     services,
-    intercept: workloadCalls(calls),
+    intercept: tracedCalls(workloadCalls(calls), {
+      tracer,
+      isTraced: isTracedByAgent,
+      // Workloads do not say what their calls are part of.
+      parentOf: () => undefined,
+    }),
     limit: new ConnectionLimit(
       options.maxConnectionsPerUser ?? MAX_CONNECTIONS_PER_USER,
       clock,

@@ -9,6 +9,7 @@ import { readPrivateKey } from '../../crypto/keys.ts';
 import { parseCertificates } from '../../crypto/x509/certificate.ts';
 import { silentLog } from '../../ops/log.ts';
 import { noMetrics } from '../../ops/metrics.ts';
+import { noTracer } from '../../ops/tracing.ts';
 import { type Channel, dial } from '../../rpc/dial.ts';
 import { type Bundle, emptyBundle } from '../../spiffe/bundle.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
@@ -61,6 +62,7 @@ async function serve(more: Partial<WorkloadApiDeps> = {}): Promise<Api> {
       socketPath,
       services: [workloadApi(deps)],
       metrics: noMetrics,
+      tracer: noTracer,
       calls: {
         attest: async () => {
           if (api.selectors instanceof Error) throw api.selectors;

@@ -2,7 +2,9 @@ import { hostname } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../log.ts';
 import { type Metrics, noMetrics } from '../metrics.ts';
+import type { Otlp } from '../otlp/start-otlp.ts';
 import type { TelemetrySettings } from '../telemetry-settings.ts';
+import { noTracer, type Tracer } from '../tracing.ts';
 import { createDogStatsdSink, DOG_STATSD_PACKET_BYTES } from './dog-statsd.ts';
 import { createMetrics } from './front.ts';
 import { createInMemorySink } from './in-memory.ts';
@@ -24,6 +26,8 @@ export type TelemetryOptions = {
   readonly normalizeId: (text: string) => string;
   /** Calls the listener at each SIGUSR1, until what it returns is disposed. */
   readonly onUserSignal: (listener: () => void) => Disposable;
+  /** Environment variables; OpenTelemetry's are read if that is configured. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
   /** Uniform in [0, 1). */
   readonly random: () => number;
@@ -33,6 +37,9 @@ export type TelemetryOptions = {
 /** Disposing it sends what still waits. */
 export interface Telemetry extends AsyncDisposable {
   readonly metrics: Metrics;
+  readonly tracer: Tracer;
+  /** The log that was given; its lines go to OpenTelemetry too if that is configured. */
+  readonly log: Log;
   /** Tells of the program's own SVID, at first and whenever it is renewed. */
   useSvid(svid: OwnSvid): void;
 }
@@ -67,15 +74,33 @@ export async function startTelemetry(options: TelemetryOptions): Promise<Telemet
     settings.prometheus &&
     opened.use(await startPrometheusEndpoint({ ...options, settings: settings.prometheus, log }));
   if (prometheus) sinks.push(prometheus.sink);
+  const otlp = opened.use(await startOpenTelemetry(options));
+  if (otlp.sink) sinks.push(otlp.sink);
   const metrics = sinks.length === 0 ? noMetrics : frontOf(options, sinks, log, opened);
   const running = opened.move();
   return {
     metrics,
+    tracer: otlp.tracer,
+    log: otlp.log,
     useSvid(svid) {
       prometheus?.useSvid(svid);
     },
     [Symbol.asyncDispose]: () => running.disposeAsync(),
   };
+}
+
+/** Loads what OpenTelemetry takes only where it is configured. */
+async function startOpenTelemetry(options: TelemetryOptions): Promise<Otlp> {
+  const { settings, environment, service, log } = options;
+  if (settings.openTelemetry === undefined) {
+    return { tracer: noTracer, sink: undefined, log, async [Symbol.asyncDispose]() {} };
+  }
+  const [{ startOtlp }, { resolveOtlp }] = await Promise.all([
+    import('../otlp/start-otlp.ts'),
+    import('../otlp/otlp-settings.ts'),
+  ]);
+  const resolved = resolveOtlp(settings.openTelemetry, environment, service);
+  return startOtlp({ ...options, settings: resolved });
 }
 
 function frontOf(

@@ -33,6 +33,8 @@ export type TrustDomainOptions = {
   readonly syncInterval?: string;
   /** Whether agents have an admin socket; false if absent. */
   readonly adminSocket?: boolean;
+  /** Variables for the server's process. */
+  readonly environment?: NodeJS.ProcessEnv;
 };
 
 export type AgentOptions = Pick<
@@ -113,7 +115,9 @@ export class TrustDomainProcesses implements AsyncDisposable {
 
   /** Starts the server without waiting for anything. */
   runServerProcess(): Program {
-    this.server = this.run([spireServer, 'run', '-config', this.path('server.conf')]);
+    const { environment: env } = this.#options;
+    const command = [spireServer, 'run', '-config', this.path('server.conf')];
+    this.server = this.run(command, env && { env });
     return this.server;
   }
 

@@ -110,3 +110,25 @@ test('no stat does anything but parse or be refused', async () => {
     { numRuns: 30 },
   );
 });
+
+test('what is left of a process until its parent asks for it has no start time any more', async () => {
+  // The shell becomes a program that never asks for the child it began with.
+  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+    stdio: ['ignore', 'pipe', 'ignore'],
+  });
+  try {
+    const [line] = (await once(parent.stdout, 'data')) as [Buffer];
+    const pid = Number(line.toString());
+    const deadline = Date.now() + 5000;
+    while (!/\) Z /.test(await readFile(`/proc/${pid}/stat`, 'utf8'))) {
+      assert.ok(Date.now() < deadline, 'it does not end');
+    }
+    await assert.rejects(processStartTime(pid), {
+      kind: 'not-found',
+      message: `process ${pid} has ended`,
+    });
+  } finally {
+    parent.kill('SIGKILL');
+    await once(parent, 'exit');
+  }
+});

@@ -15,6 +15,8 @@ const MAX_STAT_BYTES = 16 * 1024;
 const MIN_STAT_FIELDS = 38;
 /** Fields are counted from 1, and the first after the name is the third (proc_pid_stat(5)). */
 const START_TIME_FIELD = 22;
+/** States of processes that run no more (proc_pid_stat(5)). */
+const ENDED: ReadonlySet<string> = new Set(['Z', 'X', 'x']);
 const FIRST_FIELD_AFTER_NAME = 3;
 
 /** What `/proc/<pid>/status` says of a process' owner; texts as they stand there. */
@@ -39,7 +41,8 @@ export async function readProcessStatus(pid: number, proc = PROC): Promise<Proce
 
 /**
  * When a process started, in clock ticks since the machine did: with the PID it names a process for good, since PIDs
- * are used again. As the kernel writes it. Throws where there is no such process.
+ * are used again. As the kernel writes it. Throws where there is no such process, or only what is left of one that has
+ * ended until its parent asks for that (a zombie).
  */
 export async function processStartTime(pid: number, proc = PROC): Promise<string> {
   const path = join(proc, String(pid), 'stat');
@@ -53,6 +56,7 @@ export async function processStartTime(pid: number, proc = PROC): Promise<string
   if (!text.includes(')') || fields.length < MIN_STAT_FIELDS || !/^\d+$/.test(startTime)) {
     throw new Fault('internal', `${path} does not have the expected fields`);
   }
+  if (ENDED.has(fields[0] ?? '')) throw new Fault('not-found', `process ${pid} has ended`);
   return startTime;
 }
 

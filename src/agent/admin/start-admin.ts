@@ -4,6 +4,7 @@ import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { WorkloadAttestor } from '../../plugins/workload-attestor/contract.ts';
 import type { AgentConfig } from '../config.ts';
+import { attestByNumber } from '../endpoint/attest-by-number.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
 import { explainService } from '../explain/service.ts';
 import type { Identities } from '../identities.ts';
@@ -38,7 +39,7 @@ export async function startAdmin(deps: AdminDeps): Promise<AsyncDisposable> {
     socketPath: config.adminSocketPath,
     services: [
       debugService(deps),
-      delegatedIdentity({ ...deps, authorizedDelegates }),
+      delegatedIdentity({ ...deps, authorizedDelegates, attest: attestByNumber(attest) }),
       loggerService(logLevels),
       explainService(deps),
     ],

@@ -6,6 +6,7 @@ import { reflectionServices } from '../../rpc/reflection.ts';
 import { createRpcServer } from '../../rpc/serve.ts';
 import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { AgentConfig } from '../config.ts';
+import { attestByNumber } from '../endpoint/attest-by-number.ts';
 import { countedCalls } from '../endpoint/counted-calls.ts';
 import { makeSocketFolder } from '../endpoint/socket-folder.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
@@ -41,7 +42,7 @@ export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
   const rpc = createRpcServer<BrokerPeer, BrokerCall>({
     services: [api, ...reflectionServices<BrokerCall>([api.desc])],
     intercept: countedCalls(
-      brokerCalls({ brokers, resolve: referenceResolver(deps.attest), log }),
+      brokerCalls({ brokers, resolve: referenceResolver(attestByNumber(deps.attest)), log }),
       deps.metrics,
     ),
     log,

@@ -8,6 +8,7 @@ import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { countedCalls } from './counted-calls.ts';
+import { DepartedCallers } from './departed-callers.ts';
 import { type Peer, watchPeer } from './peer.ts';
 
 export type LocalEndpointOptions = {
@@ -38,6 +39,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
     log,
     maxReceiveBytes: MAX_REQUEST_BYTES,
   });
+  const departed = new DepartedCallers(log);
   const connections = new Set<Socket>();
   const server = await listenUnix(socketPath, {
     mode: socketMode,
@@ -45,7 +47,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
     onConnection: (socket) => {
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
-      accept(socket, { rpc, limit }).catch((error: unknown) => {
+      accept(socket, { rpc, limit, departed }).catch((error: unknown) => {
         log.warn('Connection failed during accept', { error: error as Error });
         socket.destroy();
       });
@@ -53,6 +55,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
   });
   return {
     async [Symbol.asyncDispose]() {
+      departed[Symbol.dispose]();
       const closed = closing(server);
       await rpc[Symbol.asyncDispose]();
       for (const socket of connections) socket.destroy();
@@ -64,10 +67,11 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
 type AcceptDeps = {
   readonly rpc: RpcServer<Peer>;
   readonly limit: ConnectionLimit;
+  readonly departed: DepartedCallers;
 };
 
 /** Binds the connection to its process first; only then is anything read from it. */
-async function accept(socket: Socket, { rpc, limit }: AcceptDeps): Promise<void> {
+async function accept(socket: Socket, { rpc, limit, departed }: AcceptDeps): Promise<void> {
   socket.on('error', () => {}); // 'close' follows
   const { uid } = peerCredentials(socket);
   if (!limit.acquire(uid)) {
@@ -85,6 +89,7 @@ async function accept(socket: Socket, { rpc, limit }: AcceptDeps): Promise<void>
     peer[Symbol.dispose]();
     return;
   }
+  departed.watch(socket, peer);
   // HTTP/2 costs far more memory than a socket; whoever connects and says nothing shall not get it.
   socket.once('readable', () => {
     // Readable is also what has ended.

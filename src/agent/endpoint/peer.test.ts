@@ -61,12 +61,14 @@ describe('a process that has ended is no longer alive', () => {
         const { uid, gid } = me;
         const peer = await bindPeer({ pid: child.pid ?? 0, uid, gid }, handle);
         await peer.checkAlive();
+        assert.equal(peer.hasExited(), false);
         child.kill('SIGKILL');
         await once(child, 'exit');
         await assert.rejects(peer.checkAlive(), {
           kind: 'unauthenticated',
           message: /^caller exit suspected due to /,
         });
+        assert.equal(peer.hasExited(), handle !== undefined, 'only a handle knows at any time');
         peer[Symbol.dispose]();
       }
       child.kill('SIGKILL');

@@ -16,6 +16,8 @@ export interface Peer extends Disposable {
   readonly gid: number;
   /** Throws unless it is still that very process: its number may have gone to another one. */
   checkAlive(): Promise<void>;
+  /** Whether the kernel says that it has ended; false where the kernel cannot say. */
+  hasExited(): boolean;
 }
 
 /** Throws if the kernel does not say who it is, or the process has gone already (`reference/agent.md` §4.2). */
@@ -59,6 +61,10 @@ class WatchedPeer implements Peer {
     if (this.#handle?.isAlive() === false) throw gone('caller exit suspected due to failed poll');
     await this.#checkStartTime();
     await this.#checkOwner();
+  }
+
+  hasExited(): boolean {
+    return this.#isWatched && this.#handle?.isAlive() === false;
   }
 
   [Symbol.dispose](): void {

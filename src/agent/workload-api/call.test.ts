@@ -21,7 +21,14 @@ test('a user with hundreds of attestations under way does not keep others from t
     intercept(
       {
         method: '/SpiffeWorkloadAPI/FetchX509SVID',
-        peer: { uid, gid: uid, pid, checkAlive: async () => {}, [Symbol.dispose]() {} },
+        peer: {
+          uid,
+          gid: uid,
+          pid,
+          checkAlive: async () => {},
+          hasExited: () => false,
+          [Symbol.dispose]() {},
+        },
         signal,
         deadline: Infinity,
         header: () => ['true'],

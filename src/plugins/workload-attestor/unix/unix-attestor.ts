@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { Fault, reasonOf } from '../../../base/fault.ts';
 import {
   executableLink,
@@ -6,7 +7,7 @@ import {
   readProcessStatus,
 } from '../../../base/proc.ts';
 import type { WorkloadAttestor } from '../contract.ts';
-import { hashFile } from './hash-file.ts';
+import { type FileIdentity, hashFile } from './hash-file.ts';
 import type { NameFile } from './name-file.ts';
 
 export type UnixAttestorDeps = {
@@ -79,8 +80,23 @@ async function executable(
   const path = await step('path lookup', () => processExecutable(pid, proc));
   if (sizeLimit < 0) return [`path:${path}`];
   const link = executableLink(pid, proc);
-  const digest = await step('SHA256 digest', () => hashFile(link, sizeLimit, signal));
-  return [`path:${path}`, `sha256:${digest}`];
+  const hashed = await step('SHA256 digest', () => hashFile(link, sizeLimit, signal));
+  await step('path lookup', () => checkUnchanged(pid, proc, path, hashed));
+  return [`path:${path}`, `sha256:${hashed.digest}`];
+}
+
+/** A process may become another program between two looks; then path and hash are not those of one program. */
+async function checkUnchanged(
+  pid: number,
+  proc: string,
+  path: string,
+  hashed: FileIdentity,
+): Promise<void> {
+  const { dev, ino } = await stat(executableLink(pid, proc));
+  const isSame = dev === hashed.dev && ino === hashed.ino;
+  if (!isSame || (await processExecutable(pid, proc)) !== path) {
+    throw new Fault('internal', 'the process became another program while it was looked at');
+  }
 }
 
 async function step<T>(what: string, action: () => Promise<T>): Promise<T> {

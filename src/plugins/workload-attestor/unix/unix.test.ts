@@ -1,12 +1,17 @@
 import assert from 'node:assert/strict';
-import { type ChildProcess, spawn } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import {
+  constants,
   copyFile,
+  type FileHandle,
   mkdir,
+  open,
   readFile,
+  readlink,
   realpath,
+  rename,
   rm,
   symlink,
   truncate,
@@ -225,6 +230,115 @@ describe('the unix attestor and real processes', () => {
     });
   });
 
+  test('a symbolic link does not hide what it leads to', async () => {
+    await using folder = await temporaryFolder();
+    const good = join(folder.path, 'good');
+    const evil = join(folder.path, 'evil');
+    await copyFile('/bin/sleep', evil);
+    await symlink(evil, good);
+    await using attestor = await load('discover_workload_path = true');
+    await withProcess(sleep(good), async (pid) => {
+      const selectors = await attestor.attest(pid, signal);
+      assert.ok(selectors.includes(`path:${evil}`));
+      assert.ok(!selectors.includes(`path:${good}`));
+    });
+  });
+
+  test('a program that replaces the one that runs does not change what is found', async () => {
+    await using folder = await temporaryFolder();
+    const program = join(folder.path, 'program');
+    await copyFile('/bin/sleep', program);
+    await using attestor = await load('discover_workload_path = true');
+    await withProcess(sleep(program), async (pid) => {
+      const before = await attestor.attest(pid, signal);
+      await writeFile(join(folder.path, 'new'), 'another one');
+      await rename(join(folder.path, 'new'), program);
+      const after = await attestor.attest(pid, signal);
+      assert.equal(hashIn(after), hashIn(before));
+      assert.ok(!after.includes(`path:${program}`), 'its path is not that of the new one');
+    });
+  });
+
+  test('one that becomes another program in the middle of it is not attested', async () => {
+    await using folder = await temporaryFolder();
+    const own = join(folder.path, String(process.pid));
+    await mkdir(own);
+    await writeFile(join(own, 'status'), 'Uid:\t5\nGid:\t6\n');
+    const first = join(folder.path, 'first');
+    assert.equal(spawnSync('mkfifo', [first]).status, 0);
+    await writeFile(join(folder.path, 'second'), 'second');
+    await symlink(first, join(own, 'exe'));
+    const attestor = createUnixAttestor({
+      discoverPath: true,
+      sizeLimit: 0,
+      proc: folder.path,
+      users: names({}),
+      groups: names({}),
+    });
+    const attested = attestor.attest(process.pid, signal);
+    // There is a reader once its first program is being hashed, which then waits for us.
+    let pipe: FileHandle | undefined;
+    await until(async () => {
+      pipe = await open(first, constants.O_WRONLY | constants.O_NONBLOCK);
+      return true;
+    });
+    await symlink(join(folder.path, 'second'), join(own, 'next'));
+    await rename(join(own, 'next'), join(own, 'exe'));
+    await pipe?.close();
+    await assert.rejects(attested, {
+      kind: 'internal',
+      message: /^path lookup: the process became another program while it was looked at$/,
+    });
+  });
+
+  test('who makes a mount namespace of its own can call its program what it likes; its hash stays', async (t) => {
+    const skip = missingNamespaces();
+    if (skip !== false) {
+      t.skip(skip);
+      return;
+    }
+    await using folder = await temporaryFolder();
+    const good = join(folder.path, 'good');
+    const evil = join(folder.path, 'evil');
+    await writeFile(good, 'the trusted program');
+    await copyFile('/bin/sleep', evil);
+    await using attestor = await load('discover_workload_path = true');
+    const child = spawn(
+      'unshare',
+      ['-Urm', '/bin/sh', '-c', `mount --bind ${evil} ${good} && exec ${good} 60`],
+      { stdio: 'ignore' },
+    );
+    await withProcess(child, async (pid) => {
+      await until(async () => (await readlink(`/proc/${pid}/exe`)).startsWith(folder.path));
+      const selectors = await attestor.attest(pid, signal);
+      const digest = createHash('sha256')
+        .update(await readFile(evil))
+        .digest('hex');
+      assert.equal(hashIn(selectors), `sha256:${digest}`);
+      assert.ok(selectors.includes(`path:${good}`), 'documented in docs/security.md');
+    });
+  });
+
+  test('root of a user namespace is who it is outside', async (t) => {
+    const skip = missingNamespaces();
+    if (skip !== false) {
+      t.skip(skip);
+      return;
+    }
+    await using attestor = await load();
+    const child = spawn('unshare', ['-Ur', '/bin/sleep', '60'], {
+      stdio: 'ignore',
+      uid: 54321,
+      gid: 54322,
+      cwd: '/',
+    });
+    await withProcess(child, async (pid) => {
+      await until(async () => (await readFile(`/proc/${pid}/uid_map`, 'utf8')).includes('54321'));
+      const selectors = await attestor.attest(pid, signal);
+      assert.deepEqual(selectors.slice(0, 2), ['uid:54321', 'gid:54322']);
+    });
+  });
+
   test('the effective user and group of a process of another user', async (t) => {
     if (process.getuid?.() !== 0) {
       t.skip('only root starts processes of others');
@@ -244,6 +358,20 @@ describe('the unix attestor and real processes', () => {
     assert.deepEqual(await attestor.attest(process.pid, signal), ['uid:54321', 'gid:54322']);
   });
 });
+
+const hashIn = (selectors: readonly string[]) =>
+  selectors.find((value) => value.startsWith('sha256:'));
+
+/** Why no namespaces can be made here, if so. */
+function missingNamespaces(): string | false {
+  if (process.getuid?.() !== 0) return 'only root can be sure to make namespaces';
+  return spawnSync('unshare', ['-Urm', 'true']).status === 0 ? false : 'no namespaces here';
+}
+
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = Date.now() + 5000;
+  while (!(await condition().catch(() => false))) assert.ok(Date.now() < deadline, 'in vain');
+}
 
 describe('the configuration of the unix attestor', () => {
   test('by default finds out neither path nor hash', async () => {

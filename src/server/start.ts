@@ -35,6 +35,7 @@ import { openDatastore } from './open-datastore.ts';
 import { startPolicy } from './policy/start-policy.ts';
 import type { Registry } from './registry/contract.ts';
 import { createRegistry } from './registry/create-registry.ts';
+import { watchRegistrySize } from './registry/registry-metrics.ts';
 import { lendSvid, startServerTelemetry } from './telemetry.ts';
 import { isTracedByServer, tracedIssuer, traceParentOf } from './tracing.ts';
 import { startUpkeep } from './upkeep.ts';
@@ -134,6 +135,7 @@ export async function startServer(config: ServerConfig, given: ServerEnv): Promi
     }),
   );
   signal.throwIfAborted();
+  opened.use(watchRegistrySize({ ...registry, metrics, clock }));
   const parts = { telemetry, datastore, registry, plugins, authorities, startedAt };
   const endpoints = await serveApi(parts, config, env, opened);
   opened.use(startUpkeep({ ...registry, ...config, ...env, datastore, metrics }));

@@ -77,10 +77,11 @@ const withoutCounterpart: Readonly<Record<string, string>> = {
   store_store_svid_updates_elapsed_time: 'there are no SVIDStore plugins',
 };
 
-/** Whatever the program reads at its start that SPIRE reads elsewhere, and what Prometheus clients tell of a process. */
+/** What Prometheus clients tell of a process; what is read at the start; what SPIRE tells if its caches follow events. */
 const more = [
   /^process_(cpu_seconds_total|max_fds|open_fds|resident_memory_bytes|start_time_seconds|virtual_memory_bytes)$/,
   /^spire_server_datastore_bundle_list(_elapsed_time)?$/,
+  /^spire_server_(entry_entries_by_entryid|node_agents_by_id)_cache_count$/,
 ];
 
 for (const program of ['server', 'agent'] as const) {

@@ -1,19 +1,9 @@
-import { hostname } from 'node:os';
 import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../log.ts';
 import { type Metrics, noMetrics } from '../metrics.ts';
-import type { Otlp } from '../otlp/start-otlp.ts';
 import type { TelemetrySettings } from '../telemetry-settings.ts';
 import { noTracer, type Tracer } from '../tracing.ts';
-import { createDogStatsdSink, DOG_STATSD_PACKET_BYTES } from './dog-statsd.ts';
-import { createMetrics } from './front.ts';
-import { createInMemorySink } from './in-memory.ts';
-import { type OwnSvid, startPrometheusEndpoint } from './prometheus-endpoint.ts';
-import { watchRuntime } from './runtime.ts';
-import type { Sink } from './sink.ts';
-import { createStatsdSink, STATSD_PACKET_BYTES } from './statsd.ts';
-import { openUdpLines, parseUdpTarget } from './udp-lines.ts';
-import { watchUptime } from './uptime.ts';
+import type { OwnSvid } from './prometheus-endpoint.ts';
 
 export type TelemetryOptions = {
   readonly settings: TelemetrySettings;
@@ -45,86 +35,23 @@ export interface Telemetry extends AsyncDisposable {
 }
 
 /**
- * Starts the sinks that are configured (`reference/server.md` §4.1, §12); without one nothing is collected. Throws
- * 'invalid' for settings that no sink can work with.
+ * Starts what the configuration asks for (`reference/server.md` §4.1, §12). Most programs ask for nothing: then nothing
+ * is collected, and nothing of all this is loaded. Throws 'invalid' for settings that cannot be worked with.
  */
 export async function startTelemetry(options: TelemetryOptions): Promise<Telemetry> {
-  const { settings, clock } = options;
-  const log = options.log.child({ subsystem_name: 'telemetry' });
-  await using opened = new AsyncDisposableStack();
-  const sinks: Sink[] = [];
-  for (const { address } of settings.statsd) {
-    const lines = opened.use(openUdpLines(parseUdpTarget(address), STATSD_PACKET_BYTES));
-    sinks.push(createStatsdSink(lines));
-  }
-  for (const { address } of settings.dogStatsd) {
-    const lines = opened.use(openUdpLines(parseUdpTarget(address), DOG_STATSD_PACKET_BYTES));
-    sinks.push(createDogStatsdSink(lines));
-  }
-  if (settings.inMem) {
-    const memory = createInMemorySink({ clock, log });
-    sinks.push(memory);
-    opened.use(
-      options.onUserSignal(() => {
-        memory.dump();
-      }),
-    );
-  }
-  const prometheus =
-    settings.prometheus &&
-    opened.use(await startPrometheusEndpoint({ ...options, settings: settings.prometheus, log }));
-  if (prometheus) sinks.push(prometheus.sink);
-  const otlp = opened.use(await startOpenTelemetry(options));
-  if (otlp.sink) sinks.push(otlp.sink);
-  const metrics = sinks.length === 0 ? noMetrics : frontOf(options, sinks, log, opened);
-  const running = opened.move();
+  const { prometheus, statsd, dogStatsd, inMem, openTelemetry } = options.settings;
+  const isWanted =
+    prometheus !== undefined ||
+    statsd.length > 0 ||
+    dogStatsd.length > 0 ||
+    inMem ||
+    openTelemetry !== undefined;
+  if (isWanted) return (await import('./start-sinks.ts')).startSinks(options);
   return {
-    metrics,
-    tracer: otlp.tracer,
-    log: otlp.log,
-    useSvid(svid) {
-      prometheus?.useSvid(svid);
-    },
-    [Symbol.asyncDispose]: () => running.disposeAsync(),
+    metrics: noMetrics,
+    tracer: noTracer,
+    log: options.log,
+    useSvid() {},
+    async [Symbol.asyncDispose]() {},
   };
-}
-
-/** Loads what OpenTelemetry takes only where it is configured. */
-async function startOpenTelemetry(options: TelemetryOptions): Promise<Otlp> {
-  const { settings, environment, service, log } = options;
-  if (settings.openTelemetry === undefined) {
-    return { tracer: noTracer, sink: undefined, log, async [Symbol.asyncDispose]() {} };
-  }
-  const [{ startOtlp }, { resolveOtlp }] = await Promise.all([
-    import('../otlp/start-otlp.ts'),
-    import('../otlp/otlp-settings.ts'),
-  ]);
-  const resolved = resolveOtlp(settings.openTelemetry, environment, service);
-  return startOtlp({ ...options, settings: resolved });
-}
-
-function frontOf(
-  { settings, service, version, trustDomain, clock }: TelemetryOptions,
-  sinks: readonly Sink[],
-  log: Log,
-  opened: AsyncDisposableStack,
-): Metrics {
-  const front = {
-    settings,
-    prefix: settings.metricPrefix || service,
-    host: settings.hostnameLabel ? hostname() : undefined,
-    sinks,
-    onTooMany: () => {
-      log.warn('There are too many metrics: new ones are dropped');
-    },
-  };
-  const metrics = createMetrics({
-    ...front,
-    trustDomain: settings.trustDomainLabel ? trustDomain : undefined,
-  });
-  // What is told of the runtime has no other label than the host's.
-  opened.use(watchRuntime(createMetrics({ ...front, trustDomain: undefined })));
-  metrics.gauge(['started'], 1, { version, trust_domain_id: trustDomain });
-  opened.use(watchUptime(metrics, clock));
-  return metrics;
 }

@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import { mendAuthority } from '../../rpc/path-authority.ts';
 import { peerCredentials } from '../../rpc/peer-credentials.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
@@ -93,8 +94,8 @@ async function accept(socket: Socket, { rpc, limit, departed }: AcceptDeps): Pro
   // HTTP/2 costs far more memory than a socket; whoever connects and says nothing shall not get it.
   socket.once('readable', () => {
     // Readable is also what has ended.
-    if (socket.readableLength > 0) rpc.inject(socket, peer);
-    else socket.destroy();
+    if (socket.readableLength === 0) socket.destroy();
+    else void mendAuthority(socket).then((isThere) => isThere && rpc.inject(socket, peer));
   });
 }
 

@@ -3,6 +3,7 @@ import type { Server, Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { wrapFault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
+import { mendAuthority } from '../../rpc/path-authority.ts';
 import { type PeerCredentials, peerCredentials } from '../../rpc/peer-credentials.ts';
 import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { LocalPeer } from './peer.ts';
@@ -54,8 +55,14 @@ function welcome(socket: Socket, { mustNameCaller, onPeer, log }: LocalListenerO
   // A reset before the first call is no news: 'close' follows.
   socket.on('error', () => undefined);
   const credentials = credentialsOf(socket, log);
-  if (credentials === undefined && mustNameCaller) socket.destroy();
-  else onPeer(socket, { kind: 'local', ...(credentials ?? UNKNOWN) });
+  if (credentials === undefined && mustNameCaller) {
+    socket.destroy();
+    return;
+  }
+  const hand = (isThere: boolean) => {
+    if (isThere) onPeer(socket, { kind: 'local', ...(credentials ?? UNKNOWN) });
+  };
+  void mendAuthority(socket).then(hand);
 }
 
 function credentialsOf(socket: Socket, log: Log): PeerCredentials | undefined {

@@ -1,0 +1,16 @@
+import threading
+
+from spiffe import JwtSource, X509Source
+
+with X509Source() as x509, JwtSource() as jwt:
+    print("I am", x509.svid.spiffe_id, flush=True)
+
+    svid = jwt.fetch_svid(audience={"reports"})
+    print("my token is for", *svid.audience, flush=True)
+
+    def show():
+        print("serial", x509.svid.leaf.serial_number, flush=True)
+
+    show()
+    x509.subscribe_for_updates(show)
+    threading.Event().wait()

@@ -517,10 +517,6 @@ const unsupported: readonly (readonly [string, string])[] = [
   ],
   [agent('rebootstrap_mode = "always"'), 'rebootstrap_mode "always" is not supported yet'],
   [
-    agent('profiling_enabled = true profiling_freq = 5'),
-    'profiling_enabled with profiling_port or profiling_freq is not supported yet',
-  ],
-  [
     agent('experimental { require_pq_kem = true }'),
     'experimental.require_pq_kem is not supported yet',
   ],

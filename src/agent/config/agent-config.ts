@@ -2,6 +2,7 @@ import type { PluginSection } from '../../catalog/plugin-sections.ts';
 import type { KeyType } from '../../crypto/keys.ts';
 import type { HealthSettings } from '../../ops/health-settings.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
+import type { ProfilingSettings } from '../../ops/profiling/start-profiling.ts';
 import type { TelemetrySettings } from '../../ops/telemetry-settings.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
@@ -18,6 +19,8 @@ export type AgentConfig = {
   /** As configured; not made absolute. */
   readonly dataDir: string;
   readonly log: LogSettings;
+  /** undefined: it is not switched on. */
+  readonly profiling: ProfilingSettings | undefined;
   /** Selectors that may be written to the log: prefixes of `type:value`. */
   readonly logSelectors: readonly string[];
 

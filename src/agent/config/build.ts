@@ -8,6 +8,7 @@ import type { Problems } from '../../base/problems.ts';
 import type { ConfigEnv } from '../../ops/config-env.ts';
 import type { Log } from '../../ops/log.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
+import { profilingSettings } from '../../ops/profiling/profiling-settings.ts';
 import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
@@ -106,6 +107,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     serverPort: merged.serverPort.value,
     dataDir: merged.dataDir,
     log: logSettings,
+    profiling: profilingSettings(agent, env),
     logSelectors: agent.logSelectors,
     socketPath,
     adminSocketPath:

@@ -23,10 +23,6 @@ export function findUnsupported(
       name: `rebootstrap_mode ${goQuote(merged.rebootstrapMode.text)}`,
       used: merged.rebootstrapMode.text !== 'never',
     },
-    {
-      name: 'profiling_enabled with profiling_port or profiling_freq',
-      used: agent.profilingEnabled && (agent.profilingPort > 0 || agent.profilingFreq > 0),
-    },
     { name: 'experimental.require_pq_kem', used: experimental.requirePqKem },
   ];
   return [

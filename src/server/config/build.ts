@@ -9,6 +9,7 @@ import { type KeyType, keyTypes } from '../../crypto/keys.ts';
 import type { ConfigEnv } from '../../ops/config-env.ts';
 import type { Log } from '../../ops/log.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
+import { profilingSettings } from '../../ops/profiling/profiling-settings.ts';
 import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
@@ -66,6 +67,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     socketPath: resolve(env.cwd, merged.socketPath),
     log: logSettings,
     proxyProtocolTrustedCidrs: server.proxyProtocolTrustedCidrs,
+    profiling: profilingSettings(server, env),
     auditLogEnabled: server.auditLogEnabled,
     adminIds,
     rateLimits: server.rateLimits,

@@ -2,6 +2,7 @@ import type { PluginSection } from '../../catalog/plugin-sections.ts';
 import type { KeyType } from '../../crypto/keys.ts';
 import type { HealthSettings } from '../../ops/health-settings.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
+import type { ProfilingSettings } from '../../ops/profiling/start-profiling.ts';
 import type { TelemetrySettings } from '../../ops/telemetry-settings.ts';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
@@ -22,6 +23,8 @@ export type ServerConfig = {
   readonly log: LogSettings;
   /** Of the proxies that say for whom they speak. */
   readonly proxyProtocolTrustedCidrs: readonly string[];
+  /** undefined: it is not switched on. */
+  readonly profiling: ProfilingSettings | undefined;
   readonly auditLogEnabled: boolean;
   readonly adminIds: readonly SpiffeId[];
   /** What decides who may call what; undefined: SPIRE's default policy does. */

@@ -13,16 +13,8 @@ export function findUnsupported(
   plugins: readonly PluginSection[],
   telemetry: TelemetrySettings,
 ): readonly string[] {
-  const { experimental } = server;
-  const named = [
-    {
-      name: 'profiling_enabled with profiling_port or profiling_freq',
-      used: server.profilingEnabled && (server.profilingPort > 0 || server.profilingFreq > 0),
-    },
-  ];
   return [
-    ...named.filter(({ used }) => used).map(({ name }) => `${name} is not supported yet`),
-    ...unsupportedPolicy(experimental.authOpaPolicyEngine),
+    ...unsupportedPolicy(server.experimental.authOpaPolicyEngine),
     ...unsupportedDatastore(datastore),
     ...plugins.flatMap(
       (plugin) => whyPluginUnsupported(plugin, serverPluginKinds[plugin.type]) ?? [],

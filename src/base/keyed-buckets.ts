@@ -16,7 +16,7 @@ export function keyedBuckets(
   let since = clock.now();
   return (key) => {
     const now = clock.now();
-    if (now - since >= GENERATION_MILLISECONDS || current.size >= MAX_KEYS) {
+    if (Math.abs(now - since) >= GENERATION_MILLISECONDS || current.size >= MAX_KEYS) {
       previous = current;
       current = new Map();
       since = now;

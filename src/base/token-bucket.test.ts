@@ -40,11 +40,12 @@ test('what is given back can be taken', () => {
   assert.equal(bucket.take(1, 0, NEVER), 100);
 });
 
-test('a clock that steps back gives nothing away', () => {
-  const bucket = new TokenBucket(10, 10, 1000);
-  bucket.take(10, 1000, NEVER);
+test('a clock that is set back gives nothing away, and the bucket fills from there', () => {
+  const bucket = new TokenBucket(10, 10, 3_600_000);
+  bucket.take(10, 3_600_000, NEVER);
   assert.equal(bucket.take(1, 0, NEVER), 100);
-  assert.equal(bucket.take(1, 1000, NEVER), 200);
+  assert.equal(bucket.take(1, 200, NEVER), 0);
+  assert.equal(bucket.take(10, 1200, NEVER), 0);
 });
 
 test('never gives more than burst and rate allow', () => {

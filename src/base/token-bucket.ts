@@ -17,12 +17,12 @@ export class TokenBucket {
 
   /** Takes tokens and returns how long to wait for them, or takes none and returns undefined if that is too long. */
   take(count: number, now: number, longestWait: number): number | undefined {
-    const elapsed = Math.max(0, now - this.#at);
+    const elapsed = Math.max(0, now - this.#at); // of a clock that was set back nothing is known
     const tokens = Math.min(this.#burst, this.#tokens + elapsed * this.#perMillisecond) - count;
     const wait = tokens < 0 ? -tokens / this.#perMillisecond : 0;
     if (wait > longestWait) return undefined;
     this.#tokens = tokens;
-    this.#at = Math.max(now, this.#at);
+    this.#at = now;
     return wait;
   }
 

@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import type { Clock } from '../base/clock.ts';
 import { openDataDirectory } from '../base/data-directory.ts';
 import type { OnSignal } from '../base/signals.ts';
+import { startClockWatch } from '../ops/clock-watch.ts';
 import { startHealthChecks } from '../ops/health-checks.ts';
 import { serveHealth } from '../ops/health-http.ts';
 import type { LevelControl } from '../ops/level-control.ts';
@@ -94,6 +95,7 @@ export async function startServer(config: ServerConfig, given: ServerEnv): Promi
   const telemetry = opened.use(await startServerTelemetry(config, given));
   const { metrics, log } = telemetry;
   const env = { ...given, log };
+  const clockWatch = opened.use(startClockWatch(env));
   const datastore = countedDatastore(
     await openDatastore(config.datastore, env, opened),
     metrics,
@@ -131,6 +133,7 @@ export async function startServer(config: ServerConfig, given: ServerEnv): Promi
       config,
       metrics,
       clock,
+      clockWatch,
       log,
     }),
   );
@@ -138,7 +141,7 @@ export async function startServer(config: ServerConfig, given: ServerEnv): Promi
   opened.use(watchRegistrySize({ ...registry, metrics, clock }));
   const parts = { telemetry, datastore, registry, plugins, authorities, startedAt };
   const endpoints = await serveApi(parts, config, env, opened);
-  opened.use(startUpkeep({ ...registry, ...config, ...env, datastore, metrics }));
+  opened.use(startUpkeep({ ...registry, ...config, ...env, datastore, metrics, clockWatch }));
   await watchHealth(parts, config, env, opened);
   signal.throwIfAborted();
 

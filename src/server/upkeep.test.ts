@@ -3,6 +3,7 @@ import { type TestContext, test } from 'node:test';
 import { VirtualClock } from '../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
 import { unixSeconds } from '../base/clock.ts';
+import { alwaysSteady } from '../ops/clock-watch.ts';
 import { noMetrics } from '../ops/metrics.ts';
 import type { Entry } from '../spiffe/entry.ts';
 import { SpiffeId } from '../spiffe/spiffe-id.ts';
@@ -44,6 +45,7 @@ function start(t: TestContext, changed: Partial<UpkeepDeps> = {}) {
     pruneEventsOlderThanSeconds: 100 * HOUR,
     metrics: noMetrics,
     clock,
+    clockWatch: alwaysSteady,
     random: () => 0.5,
     log: recordingLog(lines),
     ...changed,
@@ -134,4 +136,21 @@ test('a failure is told, and tried again', async (t) => {
     'Failed to prune events': 2,
     'Failed to prune expired agents': 1,
   });
+});
+
+test('while the date is in doubt nothing goes', async (t) => {
+  let steady = false;
+  const nodePruning = { expiredForSeconds: HOUR, batchSize: 10, includeTofu: true };
+  const { clock, asked, lines } = start(t, {
+    nodePruning,
+    pruneEventsOlderThanSeconds: HOUR,
+    clockWatch: { isSteady: () => steady },
+  });
+  lines.length = 0;
+  await clock.advance({ seconds: 10 * HOUR });
+  assert.deepEqual(asked, []);
+  assert.deepEqual(lines, []);
+  steady = true;
+  await clock.advance({ seconds: 5 * MINUTE });
+  assert.equal(asked.length, 1);
 });

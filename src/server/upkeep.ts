@@ -2,6 +2,7 @@ import { type Clock, unixSeconds } from '../base/clock.ts';
 import { formatGoDuration } from '../base/duration.ts';
 import { reasonOf } from '../base/fault.ts';
 import { repeat } from '../base/repeat.ts';
+import type { ClockWatch } from '../ops/clock-watch.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
 import { timedCall } from '../ops/metrics-call.ts';
@@ -33,17 +34,24 @@ export type UpkeepDeps = {
   readonly pruneEventsOlderThanSeconds: number;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Whether the date can be believed. */
+  readonly clockWatch: Pick<ClockWatch, 'isSteady'>;
   /** Uniform in [0, 1). */
   readonly random: () => number;
   readonly log: Log;
 };
 
-/** Deletes what has expired, until it is disposed. Failures are logged, and tried again. */
+/**
+ * Deletes what has expired, until it is disposed. Failures are logged, and tried again. While the date is in doubt
+ * nothing is deleted.
+ */
 export function startUpkeep(deps: UpkeepDeps): AsyncDisposable {
   const stop = new AbortController();
   const { clock, nodePruning } = deps;
   const every = (milliseconds: number, task: () => Promise<void>) =>
-    repeat({ clock, signal: stop.signal, milliseconds }, task);
+    repeat({ clock, signal: stop.signal, milliseconds }, async () => {
+      if (deps.clockWatch.isSteady()) await task();
+    });
   const loops = [
     every(ENTRY_INTERVAL, () => pruneEntries(deps)),
     every(eventInterval(deps), () => pruneEvents(deps)),

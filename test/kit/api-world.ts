@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { after, before, suite } from 'node:test';
 import { buildCsr } from '../../src/crypto/csr.ts';
 import { generateKey, type PrivateKey } from '../../src/crypto/keys.ts';
+import { alwaysSteady } from '../../src/ops/clock-watch.ts';
 import { silentLog } from '../../src/ops/log.ts';
 import { noMetrics } from '../../src/ops/metrics.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
@@ -60,6 +61,7 @@ export class ApiWorld {
     const keyManager = opened.use(createMemoryKeyManager());
     const authorities = opened.use(
       await startAuthorities({
+        clockWatch: alwaysSteady,
         keyManager,
         datastore,
         registry,

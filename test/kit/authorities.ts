@@ -1,4 +1,5 @@
 import type { Clock } from '../../src/base/clock.ts';
+import { alwaysSteady } from '../../src/ops/clock-watch.ts';
 import { type Log, silentLog } from '../../src/ops/log.ts';
 import { type Metrics, noMetrics } from '../../src/ops/metrics.ts';
 import type { KeyManager } from '../../src/plugins/key-manager/contract.ts';
@@ -47,6 +48,7 @@ export class CaWorld {
 
   start(config: Partial<AuthoritiesConfig> = {}, with_: CaWorldParts = {}) {
     return startAuthorities({
+      clockWatch: alwaysSteady,
       keyManager: this.keyManager,
       datastore: { caJournals: this.journals },
       registry: { bundles: this.bundles },

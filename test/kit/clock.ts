@@ -1,6 +1,6 @@
 import type { Clock } from '../../src/base/clock.ts';
 
-type Sleeper = { readonly wakesAt: number; readonly wake: () => void };
+type Sleeper = { wakesAt: number; readonly wake: () => void };
 
 /** A clock that moves only when the test moves it. Sleepers wake in the order of their times. */
 export class VirtualClock implements Clock {
@@ -58,6 +58,12 @@ export class VirtualClock implements Clock {
     }
     this.#now = end;
     await settle();
+  }
+
+  /** Somebody sets the date. Timers do not notice: who sleeps goes on for as long as was left. */
+  jump({ seconds }: { seconds: number }): void {
+    this.#now += seconds * 1000;
+    for (const sleeper of this.#sleepers) sleeper.wakesAt += seconds * 1000;
   }
 
   #next(end: number): Sleeper | undefined {

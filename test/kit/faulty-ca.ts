@@ -1,4 +1,5 @@
 import { Fault } from '../../src/base/fault.ts';
+import { alwaysSteady } from '../../src/ops/clock-watch.ts';
 import { silentLog } from '../../src/ops/log.ts';
 import { noMetrics } from '../../src/ops/metrics.ts';
 import { createMemoryKeyManager } from '../../src/plugins/key-manager/memory/memory-key-manager.ts';
@@ -68,6 +69,7 @@ export class FaultyCa {
     const process = new Process(this.#now);
     this.#running = process;
     const starting = startAuthorities({
+      clockWatch: alwaysSteady,
       keyManager: this.#keys(process),
       datastore: { caJournals: this.#journalsOf(process) },
       registry: { bundles: this.#bundlesOf(process) },

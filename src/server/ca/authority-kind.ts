@@ -16,6 +16,8 @@ export type AuthorityKind<A extends Authority, L extends JournalList = JournalLi
   toJournal(slot: SlotId, authority: A): JournalEntries[L];
   /** The authority that the journal tells of, or why it is of no use any more. Throws if it cannot be decoded. */
   fromJournal(slot: SlotId, entry: JournalEntries[L]): Promise<A | Unusable>;
+  /** Nobody accepts what it signs before that moment (Unix seconds). */
+  validFrom(authority: A): number;
   /** What lines about it say besides slot, times and authority ID. */
   logFields(authority: A): { readonly prepared: LogFields; readonly activated: LogFields };
 };

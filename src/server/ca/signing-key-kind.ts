@@ -70,6 +70,8 @@ export const createWitKeyKind = (
 function shared(deps: SigningKeyKindDeps, row: (typeof rows)[keyof typeof rows]) {
   const keyManagerId = (slot: SlotId) => `${row.keyManagerPrefix}-${slot}`;
   return {
+    validFrom: () => 0, // a key in a bundle has no beginning
+
     async prepare(slot: SlotId): Promise<SigningKey> {
       const signer = await deps.keyManager.generateKey(keyManagerId(slot), deps.keyType);
       const issuedAt = unixSeconds(deps.clock);

@@ -97,6 +97,7 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
   };
 
   async #rotate(): Promise<void> {
+    this.#tellOfTheFuture();
     if (!this.#usable(this.#current) && this.#usable(this.#next)) await this.#activateNext();
     if (!this.#usable(this.#current)) await this.#prepareCurrent();
     const current = this.#usable(this.#current);
@@ -205,14 +206,32 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
     return this.#kind.fromJournal(id, entry);
   }
 
-  /** What the slot holds, if it could sign: neither old nor expired. */
+  /** What the slot holds, if it could sign: neither old nor expired, nor made at a later date than this. */
   #usable({ held }: Slot<A>): A | undefined {
     if (held === undefined || held.status === 'old') return undefined;
+    if (this.#isOfTheFuture(held.authority)) return undefined;
     return held.authority.notAfter > this.#now() ? held.authority : undefined;
+  }
+
+  #isOfTheFuture(authority: A): boolean {
+    return this.#kind.validFrom(authority) > this.#now() + MAX_WAIT_SECONDS;
+  }
+
+  /** Nobody would accept what it signs, until its time has come: another takes its place. */
+  #tellOfTheFuture(): void {
+    const { id, held } = this.#current;
+    if (held === undefined || !this.#isOfTheFuture(held.authority)) return;
+    this.#log.warn(
+      `${this.#kind.name} is not valid yet and is replaced; the clock must have been set back`,
+      lifeFields(id, held.authority),
+    );
   }
 
   #now = (): number => unixSeconds(this.#clock);
 }
+
+/** An authority that becomes valid so soon is waited for: its successor would not be known any earlier. */
+const MAX_WAIT_SECONDS = 5 * 60;
 
 const NO_SLOT_ID: Unusable = { unusable: 'no slot id' };
 

@@ -1,6 +1,7 @@
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { repeat } from '../../base/repeat.ts';
 import type { KeyType } from '../../crypto/keys.ts';
+import type { ClockWatch } from '../../ops/clock-watch.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { KeyManager } from '../../plugins/key-manager/contract.ts';
@@ -47,6 +48,8 @@ export type AuthoritiesDeps = {
   readonly config: AuthoritiesConfig;
   readonly metrics: Metrics;
   readonly clock: Clock;
+  /** Whether the date can be believed: what has expired by it is pruned. */
+  readonly clockWatch: Pick<ClockWatch, 'isSteady'>;
   readonly log: Log;
 };
 
@@ -139,7 +142,9 @@ export async function startAuthorities(deps: AuthoritiesDeps): Promise<Authoriti
   };
   const loops = Promise.all([
     every(ROTATION_INTERVAL, () => rotator.rotate()),
-    every(BUNDLE_PRUNE_INTERVAL, () => keeper.prune()),
+    every(BUNDLE_PRUNE_INTERVAL, async () => {
+      if (deps.clockWatch.isSteady()) await keeper.prune();
+    }),
     every(JOURNAL_PRUNE_INTERVAL, () => pruneJournals(pruning)),
   ]);
   const active = {

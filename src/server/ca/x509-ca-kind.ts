@@ -46,6 +46,8 @@ export function createX509CaKind(deps: X509CaKindDeps): AuthorityKind<X509Ca, 'x
       return { ...ca, authorityId };
     },
 
+    validFrom: ({ certificate }) => certificate.notBefore,
+
     toJournal: (slot, ca) =>
       create(X509CAEntrySchema, {
         slotId: slot,

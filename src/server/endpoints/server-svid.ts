@@ -40,7 +40,7 @@ export type ServerSvidRotator = AsyncDisposable & {
   onRotated(listener: (svid: ServerSvid) => void): () => void;
 };
 
-type Issued = { readonly svid: ServerSvid; readonly renewAt: number };
+type Issued = { readonly svid: ServerSvid; readonly notBefore: number; readonly renewAt: number };
 
 /**
  * Resolves with the first SVID at hand; from then on it is renewed after half of its life, and at the next look after
@@ -50,11 +50,11 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
   const { clock } = deps;
   const log = deps.log.child({ subsystem_name: 'svid_rotator' });
   const listeners = new Set<(svid: ServerSvid) => void>();
-  let { svid: held, renewAt } = await issue(deps, log);
+  let { svid: held, notBefore, renewAt } = await issue(deps, log);
   let looked: Bundle | undefined;
 
   const rotate = async () => {
-    ({ svid: held, renewAt } = await issue(deps, log));
+    ({ svid: held, notBefore, renewAt } = await issue(deps, log));
     for (const listener of listeners) listener(held);
   };
   const rotateIfDue = async () => {
@@ -67,7 +67,9 @@ export async function startServerSvid(deps: ServerSvidDeps): Promise<ServerSvidR
         renewAt = 0;
       }
       looked = bundle;
-      if (unixSeconds(clock) < renewAt) return;
+      const now = unixSeconds(clock);
+      // Before its time nobody accepts it either: the clock was set back.
+      if (now >= notBefore && now < renewAt) return;
       await rotate();
     } catch (error) {
       log.error('Could not rotate server SVID', { error: reasonOf(error) });
@@ -113,5 +115,6 @@ async function issueSvid({ issuer, keyType }: ServerSvidDeps, log: Log): Promise
   const { uris } = parseCertificate(chain[0] ?? new Uint8Array());
   const expiration = new Date(notAfter * 1000).toISOString().replace('.000Z', 'Z');
   log.debug('Signed X509 SVID', { spiffe_id: uris[0], expiration });
-  return { svid: { chain, key }, renewAt: notBefore + (notAfter - notBefore) / 2 };
+  const renewAt = notBefore + (notAfter - notBefore) / 2;
+  return { svid: { chain, key }, notBefore, renewAt };
 }

@@ -96,6 +96,7 @@ test('what is not said has its default', async () => {
     authorizedDelegates: [],
     joinToken: '',
     bundleSource: { kind: 'path', path: 'b.pem', format: 'pem' },
+    requirePostQuantum: false,
     rebootstrap: { mode: 'never', delaySeconds: 600 },
     syncIntervalSeconds: 5,
     useSyncAuthorizedEntries: true,
@@ -511,15 +512,6 @@ test('an experimental section that changes nothing is no reason to warn', async 
 });
 
 const unsupported: readonly (readonly [string, string])[] = [
-  [
-    bare('trust_bundle_spiffe_workload_api = "unix:///s"'),
-    'trust_bundle_spiffe_workload_api is not supported yet',
-  ],
-  [agent('rebootstrap_mode = "always"'), 'rebootstrap_mode "always" is not supported yet'],
-  [
-    agent('experimental { require_pq_kem = true }'),
-    'experimental.require_pq_kem is not supported yet',
-  ],
   [
     agent('', 'telemetry { M3 = [{ address = "x" env = "y" }] }'),
     'telemetry.M3 is not supported: use Prometheus, Statsd, DogStatsd or OpenTelemetry',

@@ -5,6 +5,7 @@ import type { Metrics } from '../ops/metrics.ts';
 import type { Tracer } from '../ops/tracing.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
+import type { SvidStore } from '../plugins/svid-store/contract.ts';
 import { type ClientTls, type DialOptions, dial } from '../rpc/dial.ts';
 import type { Bundle } from '../spiffe/bundle.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
@@ -14,6 +15,7 @@ import { attestNode, type NodeToAttest } from './attest/attest-node.ts';
 import { countBootstrapAttempt } from './attest/bootstrap-attempt.ts';
 import { type BundleSource, fetchTrustBundle } from './attest/bundle-source.ts';
 import { CurrentSvid } from './attest/current-svid.ts';
+import { Rebootstrap, type RebootstrapDeps } from './attest/rebootstrap.ts';
 import { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
 import { X509Cache } from './cache/x509-cache.ts';
 import type { Identities } from './identities.ts';
@@ -22,11 +24,14 @@ import { ServerConnection } from './server/server-connection.ts';
 import { verifyServer } from './server/server-identity.ts';
 import type { AgentStatus } from './status.ts';
 import type { AgentDataFile } from './storage/agent-data-file.ts';
+import { StoreCache } from './svid-store/store-cache.ts';
+import { StoreService } from './svid-store/store-service.ts';
 import { AuthorizedEntries } from './sync/authorized-entries.ts';
 import { fetchUpdates } from './sync/fetch-updates.ts';
 import { JwtSvids } from './sync/jwt-svids.ts';
-import { X509SvidMinter } from './sync/mint-x509-svids.ts';
+import { X509SvidMinter, type X509SvidMinterDeps } from './sync/mint-x509-svids.ts';
 import { Misses } from './sync/misses.ts';
+import { SyncCycle } from './sync/sync-cycle.ts';
 import { countedFetch, countedMinter } from './sync/sync-metrics.ts';
 import { Synchronizer } from './sync/synchronizer.ts';
 import { TaintedAuthorities } from './sync/tainted-authorities.ts';
@@ -45,6 +50,10 @@ export type AgentCoreOptions = {
   /** Keys do not outlive the process. */
   readonly keysAreLost: boolean;
   readonly nodeAttestor: AgentNodeAttestor;
+  readonly svidStores: readonly SvidStore[];
+  readonly rebootstrap: Pick<RebootstrapDeps, 'mode' | 'delayMilliseconds'>;
+  /** Agrees on keys with the server in no way that a quantum computer could undo. */
+  readonly requirePostQuantum: boolean;
   readonly workloadX509SvidKeyType: KeyType;
   /** 0: not wanted. */
   readonly availabilityTargetSeconds: number;
@@ -79,7 +88,15 @@ export async function startCore(
   signal: AbortSignal,
 ): Promise<AgentCore> {
   const { clock, random, metrics, tracer, log, storage, keyManager } = options;
-  const attested = await attestAtStart(attestationDeps(options), signal);
+  const rebootstrap = new Rebootstrap({
+    ...options.rebootstrap,
+    storage,
+    clock,
+    log: log.child({ subsystem_name: 'attestor' }),
+  });
+  if (storage.data.svid.length > 0) rebootstrap.check(storage.data.reattestable);
+  const attested = await attestAtStart(attestationDeps(options, rebootstrap), signal);
+  rebootstrap.check(attested.svid.reattestable);
   if (!attested.svid.reattestable && options.keysAreLost) log.warn(CANNOT_COME_BACK);
 
   const current = new CurrentSvid(attested.svid);
@@ -116,19 +133,38 @@ export async function startCore(
   });
   const { useSyncAuthorizedEntries } = options;
   const fetching = { connection, entries, useSyncAuthorizedEntries, log: managerLog };
-  const minter = new X509SvidMinter({
-    connection,
-    keyType: options.workloadX509SvidKeyType,
-    availabilityTargetSeconds: options.availabilityTargetSeconds,
-    log: managerLog,
+  const newMinter = (cacheType: X509SvidMinterDeps['cacheType']) =>
+    new X509SvidMinter({
+      connection,
+      keyType: options.workloadX509SvidKeyType,
+      availabilityTargetSeconds: options.availabilityTargetSeconds,
+      cacheType,
+      log: managerLog,
+    });
+  const minter = newMinter('workload');
+  const storeCache: StoreCache = new StoreCache(
+    attested.bundle,
+    log.child({ subsystem_name: 'svid_store_cache' }),
+    () => {
+      storeService.wake();
+    },
+  );
+  const storeService: StoreService = new StoreService({
+    cache: storeCache,
+    stores: options.svidStores,
+    metrics,
+    clock,
+    log: log.child({ subsystem_name: 'svid_store_service' }),
   });
-  const synchronizer: Synchronizer = new Synchronizer({
+  const cycle = new SyncCycle({
     fetchUpdates: countedFetch(
       (call) => entryWanted.trace('synchronize', () => fetchUpdates(fetching, call)),
       metrics,
     ),
     cache,
+    storeCache,
     jwtSvids,
+    storeMinter: countedMinter(newMinter('svid_store'), metrics),
     minter: countedMinter(
       {
         mint: (stale, call) => svidWanted.trace('mint X509-SVIDs', () => minter.mint(stale, call)),
@@ -139,12 +175,20 @@ export async function startCore(
     current,
     storeBundle: ({ x509Authorities }) =>
       storage.update({ bundle: x509Authorities.map(({ der }) => der) }),
+    availabilityTargetSeconds: options.availabilityTargetSeconds,
+    metrics,
+    clock,
+    random,
+    log: managerLog,
+  });
+  const synchronizer: Synchronizer = new Synchronizer({
+    cycle,
+    isEmpty: () => cache.svidCount === 0,
+    rebootstrap,
     connectionIsOld: () => {
       connection.drop();
     },
     intervalMilliseconds: options.syncIntervalMilliseconds,
-    availabilityTargetSeconds: options.availabilityTargetSeconds,
-    metrics,
     clock,
     random,
     log: managerLog,
@@ -169,6 +213,8 @@ export async function startCore(
     connection,
     synchronizer,
     rotator,
+    storeService,
+    rebootstrap,
     storage,
     version: options.version,
     clock,
@@ -200,7 +246,7 @@ export async function startCore(
       fetchWitSvid: (entry, call) => witSvids.fetch(entry, call),
     },
     current,
-    status: statusOf({ current, cache, entries, jwtSvids, synchronizer }),
+    status: statusOf({ current, cache, storeCache, entries, jwtSvids, synchronizer }),
     run: (until) => manager.run(until),
     [Symbol.dispose]: () => {
       running.dispose();
@@ -214,6 +260,7 @@ const taintedWitKeyIds = ({ witAuthorities }: Bundle): ReadonlySet<string> =>
 type StatusParts = {
   readonly current: CurrentSvid;
   readonly cache: X509Cache;
+  readonly storeCache: StoreCache;
   readonly entries: AuthorizedEntries;
   readonly jwtSvids: JwtSvids;
   readonly synchronizer: Synchronizer;
@@ -229,7 +276,9 @@ const statusOf = (parts: StatusParts): AgentStatus => ({
   get jwtSvidCount() {
     return parts.jwtSvids.count;
   },
-  storeSvidCount: 0,
+  get storeSvidCount() {
+    return parts.storeCache.svidCount;
+  },
   get entries() {
     return parts.entries.all;
   },
@@ -245,7 +294,7 @@ const statusOf = (parts: StatusParts): AgentStatus => ({
 const CANNOT_COME_BACK =
   "Node attestation is not reattestable and the 'memory' key manager is in use; if the agent process is restarted, it will be unable to obtain a new SVID and will need to be manually evicted to be able to re-attest.";
 
-function attestationDeps(options: AgentCoreOptions): AttestAtStartDeps {
+function attestationDeps(options: AgentCoreOptions, rebootstrap: Rebootstrap): AttestAtStartDeps {
   const { trustDomain, bundleSource, storage, keyManager, clock, random } = options;
   const log = options.log.child({ subsystem_name: 'attestor' });
   return {
@@ -259,6 +308,7 @@ function attestationDeps(options: AgentCoreOptions): AttestAtStartDeps {
     keyManager,
     storage,
     attest: (node, verify, signal) => attest(options, node, verify, signal),
+    rebootstrap,
     remedy: (failure) => options.nodeAttestor.remedy?.(failure),
     clock,
     random,
@@ -276,6 +326,7 @@ const attest = (
     {
       attestor: options.nodeAttestor,
       address: addressOf(options),
+      requirePostQuantum: options.requirePostQuantum,
       dial: dialer(options),
       metrics: options.metrics,
       log: options.log.child({ subsystem_name: 'attestor' }),
@@ -307,7 +358,11 @@ const connectionOf = (
 ): ServerConnection =>
   new ServerConnection({
     address: addressOf(options),
-    tls: { identity: () => tlsIdentity(current.value), verify: verifier(options, cache) },
+    tls: {
+      identity: () => tlsIdentity(current.value),
+      verify: verifier(options, cache),
+      postQuantumOnly: options.requirePostQuantum,
+    },
     dial: dialer(options),
   });
 

@@ -9,6 +9,8 @@ import type { KeyManager } from '../plugins/key-manager/contract.ts';
 import { agentNodeAttestors } from '../plugins/node-attestor/builtins.ts';
 import type { AgentNodeAttestor } from '../plugins/node-attestor/contract.ts';
 import { joinTokenAgentAttestor } from '../plugins/node-attestor/join-token/agent.ts';
+import { svidStores } from '../plugins/svid-store/builtins.ts';
+import type { SvidStore } from '../plugins/svid-store/contract.ts';
 import { workloadAttestors } from '../plugins/workload-attestor/builtins.ts';
 import type { WorkloadAttestor } from '../plugins/workload-attestor/contract.ts';
 import type { AgentConfig } from './config.ts';
@@ -19,6 +21,7 @@ export type AgentPlugins = {
   readonly keysAreLost: boolean;
   readonly nodeAttestor: AgentNodeAttestor;
   readonly workloadAttestors: readonly WorkloadAttestor[];
+  readonly svidStores: readonly SvidStore[];
 };
 
 type Env = {
@@ -51,6 +54,7 @@ export async function loadAgentPlugins(
     () => ({ environment }),
     AT_LEAST_ONE,
   );
+  const stores = await load('SVIDStore', svidStores, () => ({}), ANY_NUMBER);
   if (keyManager === undefined || configured === undefined) throw new TypeError('not loaded');
   opened.use(
     onSigusr1(() => {
@@ -65,11 +69,13 @@ export async function loadAgentPlugins(
     // A token goes before whatever attestor is configured.
     nodeAttestor: joinToken === undefined ? configured : joinTokenAgentAttestor(joinToken),
     workloadAttestors: attestors,
+    svidStores: stores,
   };
 }
 
 type Constraint = { readonly words: string; readonly holds: (count: number) => boolean };
 const EXACTLY_ONE: Constraint = { words: 'exactly 1', holds: (count) => count === 1 };
+const ANY_NUMBER: Constraint = { words: 'any number', holds: () => true };
 const AT_LEAST_ONE: Constraint = { words: 'at least 1', holds: (count) => count >= 1 };
 
 const loader =

@@ -1,14 +1,17 @@
 import type { Clock } from '../base/clock.ts';
+import { Fault } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
 import { Agent as AgentService } from '../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { startBackoff } from './attest/attest-at-start.ts';
 import type { CurrentSvid } from './attest/current-svid.ts';
+import { type Rebootstrap, STRANGER_REMEDY } from './attest/rebootstrap.ts';
 import type { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
 import type { X509Cache } from './cache/x509-cache.ts';
 import { durationText } from './duration-text.ts';
-import { failureClass, rpcFailure } from './server/rpc-failure.ts';
+import { failureClass, isUnknownAuthority, rpcFailure } from './server/rpc-failure.ts';
 import type { ServerConnection } from './server/server-connection.ts';
 import type { AgentDataFile } from './storage/agent-data-file.ts';
+import type { StoreService } from './svid-store/store-service.ts';
 import type { AuthorizedEntries } from './sync/authorized-entries.ts';
 import type { Synchronizer } from './sync/synchronizer.ts';
 import { watchChanges } from './sync/watch-changes.ts';
@@ -20,6 +23,8 @@ export type ManagerDeps = {
   readonly connection: ServerConnection;
   readonly synchronizer: Synchronizer;
   readonly rotator: AgentSvidRotator;
+  readonly storeService: Pick<StoreService, 'run'>;
+  readonly rebootstrap: Rebootstrap;
   readonly storage: AgentDataFile;
   /** What the server is told that we are. */
   readonly version: string;
@@ -47,6 +52,7 @@ export class Manager {
       } catch (error) {
         signal.throwIfAborted();
         await this.#refuseAtStart(error);
+        if (isUnknownAuthority(error)) await this.#meetStranger();
         const wait = backoff.next();
         if (wait === undefined) throw error;
         log.warn('Failed to initialize manager', {
@@ -97,6 +103,17 @@ export class Manager {
     }
   }
 
+  /** Throws when the agent is to start anew (`reference/agent.md` §2.7). */
+  async #meetStranger(): Promise<void> {
+    const { rebootstrap, log } = this.#deps;
+    if (!rebootstrap.isEnabled) log.error(STRANGER_REMEDY);
+    else if (rebootstrap.isDue()) {
+      log.info("Trust Bundle and Server don't agree, rebootstrapping");
+      await rebootstrap.forgetAll();
+      throw new Fault('failed-precondition', 'Agent needs to rebootstrap. shutting down');
+    }
+  }
+
   async #refuseAtStart(error: unknown): Promise<void> {
     const refusal = failureClass(error);
     if (refusal === undefined) return;
@@ -107,7 +124,7 @@ export class Manager {
 
   /** All of them together; the first that fails ends the others. */
   async #runTasks(signal: AbortSignal): Promise<void> {
-    const { synchronizer, rotator } = this.#deps;
+    const { synchronizer, rotator, storeService } = this.#deps;
     const ended = new AbortController();
     const end = () => {
       ended.abort(signal.reason);
@@ -118,6 +135,7 @@ export class Manager {
       synchronizer.run(ended.signal),
       synchronizer.runMinting(ended.signal),
       rotator.run(ended.signal),
+      storeService.run(ended.signal),
       watchChanges({ ...this.#deps, onChange: () => synchronizer.wake() }, ended.signal),
     ];
     try {

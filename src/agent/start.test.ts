@@ -229,10 +229,10 @@ describe('a start that cannot be', () => {
   });
 
   test('what is not supported yet is refused, not passed over', async () => {
-    await using here = await place('rebootstrap_mode = "auto"');
+    await using here = await place('', 'WorkloadAttestor "k8s" {}');
     await assert.rejects(here.start(await here.config('token')), {
       kind: 'unimplemented',
-      message: /rebootstrap_mode/,
+      message: /WorkloadAttestor "k8s"/,
     });
   });
 

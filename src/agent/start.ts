@@ -11,7 +11,6 @@ import { reflectionServices } from '../rpc/reflection.ts';
 import type { BoundService } from '../rpc/service.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
 import { startAdmin } from './admin/start-admin.ts';
-import type { BundleSource } from './attest/bundle-source.ts';
 import { requireBrokers } from './broker/settings.ts';
 import { startBroker } from './broker/start-broker.ts';
 import type { AgentConfig } from './config.ts';
@@ -122,7 +121,10 @@ const coreOptions = (
   ...plugins,
   keyManager: countedKeyManager(plugins.keyManager, metrics, 'agent'),
   serverHost: config.serverAddress,
-  bundleSource: bundleSourceOf(config),
+  rebootstrap: {
+    mode: config.rebootstrap.mode,
+    delayMilliseconds: config.rebootstrap.delaySeconds * 1000,
+  },
   storage,
   workloadX509SvidKeyType: config.workloadKeyType,
   syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,
@@ -145,11 +147,6 @@ const socketsOf = (config: AgentConfig): readonly string[] =>
 
 const hasPublicEndpoint = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): boolean =>
   workloadApiEnabled || sdsApiEnabled;
-
-function bundleSourceOf({ bundleSource }: AgentConfig): BundleSource {
-  if (bundleSource.kind !== 'workload-api') return bundleSource;
-  throw new Fault('unimplemented', 'trust_bundle_spiffe_workload_api is not supported yet');
-}
 
 const namesOfApis = ({ workloadApiEnabled, sdsApiEnabled }: AgentConfig): string => {
   if (workloadApiEnabled) return sdsApiEnabled ? 'Workload and SDS APIs' : 'Workload API';

@@ -23,7 +23,7 @@ async function shortly({ clock }: AgentWorld, condition: () => boolean, what: st
 async function watchingAgent(world: AgentWorld) {
   world.server.canWatch = true;
   const agent = await world.start();
-  const loops = world.run(agent, 3);
+  const loops = world.run(agent, 4);
   const { server } = world;
   await shortly(world, () => server.countOf('SyncAuthorizedEntries') > 1, 'the second round');
   return { agent, loops };
@@ -72,7 +72,7 @@ test('an agent that cannot reach its server synchronises as soon as it can watch
   await until(() => agent.status.lastSync?.failure !== undefined, 'a failure');
   const calls = world.server.countOf('SyncAuthorizedEntries');
   world.server.failures.clear();
-  await until(() => world.clock.sleepers >= 3, 'the pauses');
+  await until(() => world.clock.sleepers >= 4, 'the pauses');
   await world.clock.advance({ seconds: 60 }); // far less than the eight minutes between polls by now
   await world.server.reached('SyncAuthorizedEntries', calls + 1);
   await until(() => agent.status.lastSync?.failure === undefined, 'a success');

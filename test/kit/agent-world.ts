@@ -84,6 +84,9 @@ export class AgentWorld implements AsyncDisposable {
       keyManager: this.keyManager,
       keysAreLost: true,
       nodeAttestor: joinTokenAgentAttestor('token'),
+      svidStores: [],
+      rebootstrap: { mode: 'never', delayMilliseconds: 0 },
+      requirePostQuantum: false,
       workloadX509SvidKeyType: 'ec-p256',
       availabilityTargetSeconds: 0,
       syncIntervalMilliseconds: 5000,
@@ -158,8 +161,8 @@ export class AgentWorld implements AsyncDisposable {
   }
 }
 
-/** Synchronising, minting, rotating the agent's own SVID, and waiting to ask again for a service the server lacks. */
-const LOOPS = 4;
+/** Synchronising, minting, rotating the agent's own SVID, telling stores, and waiting for a service the server lacks. */
+const LOOPS = 5;
 /** Real work between moves of the clock takes at most so long. */
 const PATIENCE_MILLISECONDS = 5000;
 

@@ -16,6 +16,7 @@ import { newAgentKey } from './agent-key.ts';
 import { type AgentSvid, agentIdText, agentSvid } from './agent-svid.ts';
 import type { attestNode, NodeToAttest } from './attest-node.ts';
 import type { BundleSource } from './bundle-source.ts';
+import { type Rebootstrap, STRANGER_REMEDY } from './rebootstrap.ts';
 import { bundleOfCertificates } from './trust-bundle.ts';
 
 export type AttestAtStartDeps = {
@@ -31,6 +32,7 @@ export type AttestAtStartDeps = {
     verify: ClientTls['verify'],
     signal: AbortSignal,
   ) => ReturnType<typeof attestNode>;
+  readonly rebootstrap: Rebootstrap;
   /** The node attestor's. */
   readonly remedy: NonNullable<AgentNodeAttestor['remedy']>;
   readonly clock: Clock;
@@ -41,7 +43,11 @@ export type AttestAtStartDeps = {
 export type Attested = { readonly svid: AgentSvid; readonly bundle: Bundle };
 
 /** Of attestation and of the first synchronisation (`reference/agent.md` §2.11). */
-export const startBackoff = (deps: Pick<AttestAtStartDeps, 'clock' | 'random'>): Backoff =>
+export const startBackoff = (
+  deps: Pick<AttestAtStartDeps, 'clock' | 'random'> & {
+    readonly rebootstrap: Pick<Rebootstrap, 'isEnabled'>;
+  },
+): Backoff =>
   createBackoff({
     clock: deps.clock,
     random: deps.random,
@@ -49,7 +55,7 @@ export const startBackoff = (deps: Pick<AttestAtStartDeps, 'clock' | 'random'>):
     maxMs: 120_000,
     multiplier: 1.5,
     jitter: 0.1,
-    maxElapsedMs: 60_000,
+    maxElapsedMs: deps.rebootstrap.isEnabled ? 24 * 3_600_000 : 60_000,
   });
 
 /**
@@ -75,15 +81,24 @@ export async function attestAtStart(
       if (remedy !== undefined) deps.log.error(remedy);
       const wait = isDenied(error) ? undefined : backoff.next();
       if (wait === undefined) throw error;
-      if (isUnknownAuthority(error) && deps.storage.data.bootstrap.use === 'bootstrap') {
-        deps.log.info("Trust Bundle and Server don't agree, bootstrapping again");
-      }
+      if (isUnknownAuthority(error)) await meetStranger(deps);
       deps.log.warn('Failed to retrieve attestation result', {
         error: error as Error,
         retry_interval: durationText(wait),
       });
       await deps.clock.sleep(wait, signal);
     }
+  }
+}
+
+/** What becomes of the bundle that the server does not agree with (`reference/agent.md` §2.7). */
+async function meetStranger({ storage, rebootstrap, log }: AttestAtStartDeps): Promise<void> {
+  if (storage.data.bootstrap.use === 'bootstrap') {
+    log.info("Trust Bundle and Server don't agree, bootstrapping again");
+  } else if (!rebootstrap.isEnabled) log.error(STRANGER_REMEDY);
+  else if (rebootstrap.isDue()) {
+    log.warn("Trust Bundle and Server don't agree, rebootstrapping");
+    await rebootstrap.forgetBundle();
   }
 }
 

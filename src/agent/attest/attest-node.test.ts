@@ -20,7 +20,14 @@ const attestor = (answer: (challenge: Uint8Array) => Promise<Uint8Array>): Agent
 async function attest(server: FakeServer, by: AgentNodeAttestor, bundle?: Bundle) {
   const key = await createMemoryKeyManager().generateKey('agent-svid-A', 'ec-p256');
   return attestNode(
-    { attestor: by, address: server.address, dial, metrics: noMetrics, log: silentLog },
+    {
+      attestor: by,
+      address: server.address,
+      requirePostQuantum: false,
+      dial,
+      metrics: noMetrics,
+      log: silentLog,
+    },
     { key, bundle },
     () => {},
     AbortSignal.timeout(5000),

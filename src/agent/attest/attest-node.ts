@@ -29,6 +29,8 @@ export type AttestNodeDeps = {
   readonly attestor: AgentNodeAttestor;
   /** `host:port`. */
   readonly address: string;
+  /** Agrees on keys in no way that a quantum computer could undo. */
+  readonly requirePostQuantum: boolean;
   readonly dial: (options: DialOptions) => Channel;
   readonly metrics: Metrics;
   readonly log: Pick<Log, 'warn'>;
@@ -59,7 +61,7 @@ const NEW_SVID = ['node', 'attestor', 'new_svid'];
 export type AttestedNode = { readonly svid: AgentSvid; readonly bundle: Bundle };
 
 async function attest(
-  { attestor, address, dial, log }: AttestNodeDeps,
+  { attestor, address, requirePostQuantum, dial, log }: AttestNodeDeps,
   { key, bundle: known }: NodeToAttest,
   verify: ClientTls['verify'],
   signal: AbortSignal,
@@ -70,7 +72,9 @@ async function attest(
     },
   );
   const attestation = await attestor.begin(signal);
-  using channel = dial({ address, tls: { verify } });
+  // Where anybody is believed, how keys are agreed on makes no difference (§2.3).
+  const postQuantumOnly = requirePostQuantum && known !== undefined;
+  using channel = dial({ address, tls: { verify, postQuantumOnly } });
   const result = await converse(channel, attestor, attestation, csr, signal);
   const bundle = await fetchBundle(channel, signal).catch((error: unknown) => {
     // What cannot be had again must not be lost with the connection; synchronising brings the bundle.

@@ -6,6 +6,7 @@ import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { BootstrapState } from '../storage/agent-data.ts';
+import { bundleFromWorkloadApi } from './bundle-from-workload-api.ts';
 import { download } from './download.ts';
 import { parseTrustBundle, type TrustBundleFormat } from './trust-bundle.ts';
 
@@ -20,7 +21,9 @@ export type BundleSource =
       readonly format: TrustBundleFormat;
       /** Asked over this socket in place of the URL's host. */
       readonly unixSocket: string | undefined;
-    };
+    }
+  /** Another SPIFFE implementation on this machine. */
+  | { readonly kind: 'workload-api'; readonly address: string };
 
 export type FetchTrustBundleDeps = {
   readonly trustDomain: TrustDomain;
@@ -47,6 +50,10 @@ export async function fetchTrustBundle(
       return fromPath(deps.trustDomain, source);
     case 'url':
       return fromUrl(deps, source, state, signal);
+    case 'workload-api':
+      tellAttempt(deps, state);
+      deps.log.debug(`Fetching trust bundle from SPIFFE Workload API: ${source.address}`);
+      return bundleFromWorkloadApi(source.address, deps.trustDomain, signal);
     default:
       return source satisfies never;
   }
@@ -74,9 +81,7 @@ async function fromUrl(
   state: BootstrapState,
   signal: AbortSignal,
 ): Promise<Bundle> {
-  const again = state.use === 'rebootstrap' ? 'reattestation' : 'attestation';
-  const started = rfc3339(state.startedAt ?? 0);
-  deps.log.info(`Server ${again} attempt ${state.attempts}. Started ${started}.`);
+  tellAttempt(deps, state);
   const asked = unixSocket === undefined ? url : withAttempt(url, deps, state);
   if (unixSocket !== undefined) {
     deps.log.debug(`Server attestation url: ${asked} from: ${unixSocket}`);
@@ -89,6 +94,12 @@ async function fromUrl(
     signal,
   });
   return parseTrustBundle(deps.trustDomain, format, content);
+}
+
+function tellAttempt({ log }: FetchTrustBundleDeps, state: BootstrapState): void {
+  const again = state.use === 'rebootstrap' ? 'reattestation' : 'attestation';
+  const started = rfc3339(state.startedAt ?? 0);
+  log.info(`Server ${again} attempt ${state.attempts}. Started ${started}.`);
 }
 
 /** Tells whoever serves the socket why it is asked; sorted, as Go encodes a query. */

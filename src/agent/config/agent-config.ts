@@ -36,6 +36,8 @@ export type AgentConfig = {
   /** '' for none. */
   readonly joinToken: string;
   readonly bundleSource: ConfiguredBundleSource;
+  /** Keys for connections to the server are agreed on in no way that a quantum computer could undo. */
+  readonly requirePostQuantum: boolean;
   readonly rebootstrap: { readonly mode: RebootstrapMode; readonly delaySeconds: number };
 
   readonly syncIntervalSeconds: number;
@@ -91,7 +93,7 @@ export type ConfiguredBundleSource =
       /** Asked over this socket in place of the URL's host. */
       readonly unixSocket: string | undefined;
     }
-  /** Not supported yet. */
+  /** Another SPIFFE implementation on this machine. */
   | { readonly kind: 'workload-api'; readonly address: string };
 
 export type BundleFormat = 'pem' | 'spiffe';

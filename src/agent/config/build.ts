@@ -118,6 +118,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     authorizedDelegates,
     joinToken,
     bundleSource: bundleSource(deps),
+    requirePostQuantum: agent.experimental.requirePqKem,
     ...times,
     useSyncAuthorizedEntries: agent.experimental.useSyncAuthorizedEntries ?? true,
     workloadKeyType,
@@ -132,7 +133,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     telemetry: reading.telemetry,
     healthChecks: reading.healthChecks,
     featureFlags: agent.experimental.featureFlags,
-    unsupported: findUnsupported(agent, merged, plugins, reading.telemetry),
+    unsupported: findUnsupported(plugins, reading.telemetry),
   });
 }
 

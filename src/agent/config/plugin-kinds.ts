@@ -20,5 +20,5 @@ export const agentPluginKinds: Readonly<Record<string, KnownPlugins | undefined>
     available: ['unix'],
     later: ['docker', 'k8s', 'slurm', 'systemd', 'windows'],
   },
-  SVIDStore: { available: [], later: ['aws_secretsmanager', 'gcp_secretmanager'] },
+  SVIDStore: { available: ['disk'], later: ['aws_secretsmanager', 'gcp_secretmanager'] },
 };

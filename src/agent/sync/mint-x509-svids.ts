@@ -23,6 +23,8 @@ export type X509SvidMinterDeps = {
   readonly keyType: KeyType;
   /** 0: not wanted. */
   readonly availabilityTargetSeconds: number;
+  /** How the log names the cache that the SVIDs are for. */
+  readonly cacheType: 'workload' | 'svid_store';
   readonly log: Log;
 };
 
@@ -46,10 +48,10 @@ export class X509SvidMinter {
     signal: AbortSignal,
   ): Promise<ReadonlyMap<AuthorizedEntry, X509Svid>> {
     if (stale.length === 0) return new Map();
-    const { log } = this.#deps;
+    const { cacheType, log } = this.#deps;
     const batch = stale.slice(0, this.#limit);
     log.debug('Renewing stale entries', {
-      cache_type: 'workload',
+      cache_type: cacheType,
       count: stale.length,
       limit: this.#limit,
     });

@@ -2,7 +2,8 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { silentLog } from '../../ops/log.ts';
-import { Synchronizer, type SynchronizerDeps } from './synchronizer.ts';
+import type { Rebootstrap } from '../attest/rebootstrap.ts';
+import { Synchronizer } from './synchronizer.ts';
 
 const settle = () =>
   new Promise<void>((resolve) => {
@@ -13,21 +14,23 @@ const settle = () =>
 function mintingWorld() {
   const clock = new VirtualClock();
   const passes: PromiseWithResolvers<void>[] = [];
-  const deps: Pick<SynchronizerDeps, 'clock' | 'random' | 'log' | 'minter'> & { cache: unknown } = {
-    clock,
-    random: () => 0.5,
-    log: silentLog,
-    cache: { staleEntries: () => [{}], setSvids: () => {} },
-    minter: {
+  const synchronizer = new Synchronizer({
+    cycle: {
+      run: () => Promise.resolve(),
       async mint() {
         const pass = Promise.withResolvers<void>();
         passes.push(pass);
         await pass.promise;
-        return new Map();
       },
     },
-  };
-  const synchronizer = new Synchronizer(deps as SynchronizerDeps);
+    isEmpty: () => false,
+    rebootstrap: { isEnabled: false } as Rebootstrap,
+    connectionIsOld: () => {},
+    intervalMilliseconds: 5000,
+    clock,
+    random: () => 0.5,
+    log: silentLog,
+  });
   const stopped = new AbortController();
   const running = synchronizer.runMinting(stopped.signal);
   return {

@@ -1,38 +1,22 @@
 import { createBackoff } from '../../base/backoff.ts';
-import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { reasonOf, wrapFault } from '../../base/fault.ts';
+import type { Clock } from '../../base/clock.ts';
+import { Fault, reasonOf, wrapFault } from '../../base/fault.ts';
 import type { Log } from '../../ops/log.ts';
-import type { Metrics } from '../../ops/metrics.ts';
-import type { Bundle } from '../../spiffe/bundle.ts';
-import { isSignedByAny } from '../../spiffe/signed-by-any.ts';
-import type { CurrentSvid } from '../attest/current-svid.ts';
-import type { X509Cache } from '../cache/x509-cache.ts';
-import { isX509RotationDue } from '../rotation.ts';
+import { type Rebootstrap, STRANGER_REMEDY } from '../attest/rebootstrap.ts';
 import { failureClass, isUnknownAuthority } from '../server/rpc-failure.ts';
 import type { SyncOutcome } from '../status.ts';
-import { dropTaintedSvids } from './drop-tainted-svids.ts';
-import type { ServerUpdates } from './fetch-updates.ts';
-import type { JwtSvids } from './jwt-svids.ts';
-import type { X509SvidMinter } from './mint-x509-svids.ts';
 import { Nap } from './nap.ts';
 import { Round } from './round.ts';
-import type { NewTaints, TaintedAuthorities } from './tainted-authorities.ts';
+import type { SyncCycle } from './sync-cycle.ts';
 
 export type SynchronizerDeps = {
-  /** `fetchUpdates` with its collaborators. */
-  readonly fetchUpdates: (signal: AbortSignal) => Promise<ServerUpdates>;
-  readonly cache: X509Cache;
-  readonly jwtSvids: Pick<JwtSvids, 'dropSignedBy'>;
-  readonly minter: Pick<X509SvidMinter, 'mint'>;
-  readonly taints: TaintedAuthorities;
-  readonly current: CurrentSvid;
-  /** Stores the own trust domain's bundle; its failure is told, and made good at the next synchronisation. */
-  readonly storeBundle: (bundle: Bundle) => Promise<void>;
+  readonly cycle: Pick<SyncCycle, 'run' | 'mint'>;
+  /** Whether nothing is held for workloads: then the next round comes soon. */
+  readonly isEmpty: () => boolean;
+  readonly rebootstrap: Rebootstrap;
   /** Whoever is at the other end may be gone without a word. */
   readonly connectionIsOld: () => void;
   readonly intervalMilliseconds: number;
-  readonly availabilityTargetSeconds: number;
-  readonly metrics: Metrics;
   readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
@@ -51,7 +35,7 @@ const SLEPT_MILLISECONDS = 30_000;
 /** How often SVIDs are minted that somebody waits for, between synchronisations. */
 const MINT = { initialMs: 500, maxMs: 240_000, ...FACTOR };
 
-/** Keeps entries, bundles and SVIDs as the server wants them (`reference/agent.md` §3). */
+/** When entries, bundles and SVIDs are made what the server wants them to be (`reference/agent.md` §3.1, §3.4). */
 export class Synchronizer {
   readonly #deps: SynchronizerDeps;
   readonly #nap: Nap;
@@ -63,9 +47,6 @@ export class Synchronizer {
   #current: Round | undefined;
   #isRunning = false;
   #mintingFails = false;
-  #isBundleStored = true;
-  /** One pass of minting at a time: both loops would ask for the same SVIDs. */
-  #minting: Promise<unknown> = Promise.resolve();
 
   constructor(deps: SynchronizerDeps) {
     this.#deps = deps;
@@ -87,7 +68,7 @@ export class Synchronizer {
   async synchronize(signal: AbortSignal): Promise<void> {
     const { clock } = this.#deps;
     try {
-      await this.#cycle(signal);
+      await this.#deps.cycle.run(signal);
       this.#lastSuccess = clock.now();
       this.#lastOutcome = { endedAt: this.#lastSuccess, failure: undefined };
     } catch (error) {
@@ -109,7 +90,7 @@ export class Synchronizer {
   }
 
   async #synchronizeAgain(signal: AbortSignal): Promise<void> {
-    const { clock, random, intervalMilliseconds, cache, log } = this.#deps;
+    const { clock, random, intervalMilliseconds, isEmpty, rebootstrap, log } = this.#deps;
     const backoff = createBackoff({
       clock,
       random,
@@ -122,20 +103,36 @@ export class Synchronizer {
       await this.#rest(wait, signal);
       try {
         await this.#round(signal);
+        rebootstrap.trusted();
         backoff.reset();
         wait = backoff.next() ?? intervalMilliseconds;
-        if (cache.svidCount === 0) wait = Math.min(wait, FIRST_MILLISECONDS);
+        if (isEmpty()) wait = Math.min(wait, FIRST_MILLISECONDS);
       } catch (error) {
         signal.throwIfAborted();
         if (isUnknownAuthority(error)) {
-          log.info('Synchronize failed, non-recoverable error', { error: error as Error });
-          throw wrapFault('failed to sync with SPIRE Server', error);
+          await this.#meetStranger(error);
+          wait = Math.min(backoff.next() ?? FIRST_MILLISECONDS, FIRST_MILLISECONDS);
+          continue;
         }
         log.error('Synchronize failed', { error: error as Error });
         if (failureClass(error) !== undefined) throw error;
         wait = backoff.next() ?? intervalMilliseconds;
       }
     }
+  }
+
+  /** Throws when the agent must end, or is to start anew (`reference/agent.md` §2.7). */
+  async #meetStranger(error: unknown): Promise<void> {
+    const { rebootstrap, log } = this.#deps;
+    if (!rebootstrap.isEnabled) {
+      log.info('Synchronize failed, non-recoverable error', { error: error as Error });
+      log.error(STRANGER_REMEDY);
+      throw wrapFault('failed to sync with SPIRE Server', error);
+    }
+    if (!rebootstrap.isDue()) return;
+    log.warn("Trust Bundle and Server don't agree, rebootstrapping");
+    await rebootstrap.forgetAll();
+    throw new Fault('failed-precondition', 'shutting down for rebootstrapping', { cause: error });
   }
 
   /** The round that is under way, and the one that follows; none as long as the server fails us, or is not asked. */
@@ -156,7 +153,7 @@ export class Synchronizer {
     while (!signal.aborted) {
       await this.#mintingNap.sleep(backoff.next() ?? MINT.initialMs, signal);
       try {
-        await this.#mint(signal);
+        await this.#deps.cycle.mint(signal);
         backoff.reset();
         this.#mintingFails = false;
       } catch (error) {
@@ -198,76 +195,5 @@ export class Synchronizer {
       this.#current = undefined;
       round.end();
     }
-  }
-
-  async #cycle(signal: AbortSignal): Promise<void> {
-    const { fetchUpdates, cache, clock, log } = this.#deps;
-    const { entries, bundles } = await fetchUpdates(signal);
-    const former = cache.bundle;
-    const own = bundles.find(({ trustDomain }) => trustDomain.equals(former.trustDomain));
-    // Before the entries, so that what is dropped here is minted again in this very cycle.
-    if (own !== undefined) {
-      const tainted = this.#deps.taints.findNew(own, former, unixSeconds(clock));
-      await this.#dropTainted(tainted, signal);
-    }
-    const { expiring, outdated } = cache.update(
-      entries.filter(({ storeSvid }) => !storeSvid),
-      bundles,
-      (svid) => isX509RotationDue(svid, unixSeconds(clock), this.#rotationRule()),
-    );
-    if (cache.bundle !== former || !this.#isBundleStored) await this.#storeBundle(cache.bundle);
-    if (expiring > 0) {
-      log.debug('Updating expiring SVIDs in cache', {
-        cache_type: 'workload',
-        expiring_svids: expiring,
-      });
-    }
-    if (outdated > 0) {
-      log.debug('Updating SVIDs with outdated attributes in cache', {
-        cache_type: 'workload',
-        outdated_svids: outdated,
-      });
-    }
-    await this.#mint(signal);
-  }
-
-  #mint(signal: AbortSignal): Promise<void> {
-    const { cache, minter } = this.#deps;
-    const pass = this.#minting.then(async () => {
-      const stale = cache.staleEntries();
-      if (stale.length > 0) cache.setSvids(await minter.mint(stale, signal));
-    });
-    this.#minting = pass.catch(() => undefined); // its caller is told
-    return pass;
-  }
-
-  async #storeBundle(bundle: Bundle): Promise<void> {
-    try {
-      await this.#deps.storeBundle(bundle);
-      this.#isBundleStored = true;
-    } catch (error) {
-      this.#isBundleStored = false;
-      this.#deps.log.error('Could not store bundle', { error: error as Error });
-    }
-  }
-
-  async #dropTainted({ x509, jwtKeyIds }: NewTaints, signal: AbortSignal): Promise<void> {
-    const { cache, clock, current, jwtSvids, metrics, log } = this.#deps;
-    if (jwtKeyIds.size > 0) jwtSvids.dropSignedBy(jwtKeyIds);
-    if (x509.length === 0) return;
-    const chain = Buffer.concat([...current.value.chain]);
-    if (await isSignedByAny(x509, chain, unixSeconds(clock))) {
-      log.info('Agent SVID is tainted by a root authority, forcing rotation');
-      current.taint();
-    }
-    const { rest } = await dropTaintedSvids({ cache, metrics, clock, log }, x509, signal);
-    rest.catch((error: unknown) => {
-      log.error('Could not look for tainted SVIDs', { error: error as Error });
-    });
-  }
-
-  #rotationRule() {
-    const { availabilityTargetSeconds, random } = this.#deps;
-    return { availabilityTargetSeconds, random };
   }
 }

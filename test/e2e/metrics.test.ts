@@ -23,6 +23,8 @@ import { workloadOf } from '../kit/workload.ts';
 const OWN = ['unix:uid:' + String(process.getuid?.() ?? 0)];
 const WIT = { SPIRE_SERVER_FFLAGS: 'wit-svid' };
 
+const words = (text: string): string[] => text.split(' ');
+
 type Sections = { readonly server: string; readonly agent: string };
 
 /** What the fixtures were recorded of: each kind of call once, and the agent's own doings. */
@@ -37,30 +39,26 @@ async function mainFlow(t: TestContext, sections: Sections): Promise<TrustDomain
   await domain.runServer('healthcheck');
   const { stdout: bundle } = await domain.runServer('bundle', 'show', '-format', 'spiffe');
   await domain.runServer(
-    ...['federation', 'create', '-trustDomain', 'c.test', '-bundleEndpointProfile', 'https_web'],
-    ...['-bundleEndpointURL', 'https://127.0.0.1:1/'],
+    ...words('federation create -trustDomain c.test -bundleEndpointProfile https_web'),
+    ...words('-bundleEndpointURL https://127.0.0.1:1/'),
   );
+  const socket = ['-socketPath', domain.serverSocket];
   const set = await runProgram(
-    [
-      ...[spireServer, 'bundle', 'set', '-socketPath', domain.serverSocket],
-      ...['-id', 'spiffe://b.test', '-format', 'spiffe'],
-    ],
+    [spireServer, ...words('bundle set -id spiffe://b.test -format spiffe'), ...socket],
     { input: bundle },
   );
   assert.equal(set.code, 0, set.stderr);
   await domain.createEntry('/web', OWN, '-federatesWith', 'spiffe://b.test');
   await workloadOf(t, domain.agentSocket).has(domain.id('/web'));
   const fetchJwt = await runProgram([
-    ...[spireAgent, 'api', 'fetch', 'jwt', '-audience', 'x', '-socketPath', domain.agentSocket],
+    spireAgent,
+    ...words(`api fetch jwt -audience x -socketPath ${domain.agentSocket}`),
   ]);
   assert.equal(fetchJwt.code, 0, fetchJwt.stderr);
   const id = ['-spiffeID', domain.id('/minted')];
   await domain.runServer('x509', 'mint', ...id);
   await domain.runServer('jwt', 'mint', ...id, '-audience', 'x');
-  const wit = await runProgram(
-    [spireServer, 'wit', 'mint', ...id, '-socketPath', domain.serverSocket],
-    { env: WIT },
-  );
+  const wit = await runProgram([spireServer, 'wit', 'mint', ...id, ...socket], { env: WIT });
   assert.equal(wit.code, 0, wit.stderr);
   await domain.runServer('localauthority', 'x509', 'prepare');
   await domain.runServer('localauthority', 'jwt', 'prepare');
@@ -203,7 +201,8 @@ test('an endpoint by the SVIDs of the trust domain answers whom it may', async (
   const folder = domain.path('files');
   await mkdir(folder);
   await runProgram([
-    ...[spireAgent, 'api', 'fetch', 'x509', '-socketPath', domain.agentSocket, '-write', folder],
+    spireAgent,
+    ...words(`api fetch x509 -socketPath ${domain.agentSocket} -write ${folder}`),
   ]);
   const read = (name: string) => readFile(join(folder, name));
   const scraper = { cert: await read('svid.0.pem'), key: await read('svid.0.key') };

@@ -16,6 +16,11 @@ const services: Readonly<Record<string, { readonly name: string; readonly api?: 
   'spire.api.agent.logger.v1.Logger': { name: 'Logger', api: 'logger_api' },
 };
 
+/** What SPIRE calls otherwise than by its rule. */
+const exceptions: Readonly<Record<string, string>> = {
+  subscribe_to_x509svi_ds: 'subscribe_to_x509_svids',
+};
+
 /** Counts and times every call, and how many there are at one time (`reference/agent.md` §7). */
 export function countedCalls<Peer, Context>(
   intercept: Interceptor<Peer, Context>,
@@ -26,7 +31,8 @@ export function countedCalls<Peer, Context>(
   const keyOf = (method: string): readonly string[] => {
     let key = keys.get(method);
     if (key === undefined) {
-      key = ['rpc', ...methodMetricKey(method, (service) => services[service]?.name ?? service)];
+      const parts = methodMetricKey(method, (service) => services[service]?.name ?? service);
+      key = ['rpc', ...parts.map((part) => exceptions[part] ?? part)];
       keys.set(method, key);
     }
     return key;

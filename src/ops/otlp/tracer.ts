@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomBytes } from 'node:crypto';
 import { kindOf, reasonOf } from '../../base/fault.ts';
 import { statusNames } from '../status-names.ts';
 import type {
@@ -10,6 +9,7 @@ import type {
   SpanOptions,
   Tracer,
 } from '../tracing.ts';
+import { createIds } from './ids.ts';
 
 /** A span that has ended. Times are Unix milliseconds, with their fractions. */
 export type EndedSpan = {
@@ -36,11 +36,12 @@ type Place = { readonly context: SpanContext; readonly endCall: () => void };
 /** Of a trace that is not sampled nothing is kept, but it goes on to whoever is asked, so that they keep nothing too. */
 export function createTracer({ sampleRatio, onEnd }: TracerOptions): Tracer {
   const storage = new AsyncLocalStorage<Place>();
+  const newId = createIds();
 
   const newContext = (parent: SpanContext | undefined): SpanContext => {
-    const spanId = randomBytes(8).toString('hex');
+    const spanId = newId(8);
     if (parent !== undefined) return { ...parent, spanId };
-    const traceId = randomBytes(16).toString('hex');
+    const traceId = newId(16);
     return { traceId, spanId, sampled: isSampled(traceId, sampleRatio) };
   };
   return {

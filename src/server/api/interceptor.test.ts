@@ -4,6 +4,7 @@ import { create } from '@bufbuild/protobuf';
 import { plainAgent } from '../../../test/kit/api-call.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
+import { type Emitted, recordingMetrics, statusesOf } from '../../../test/kit/recording-metrics.ts';
 import { Fault } from '../../base/fault.ts';
 import type { Certificate } from '../../crypto/x509/certificate.ts';
 import { noMetrics } from '../../ops/metrics.ts';
@@ -321,4 +322,29 @@ test('a policy that fails lets nobody through', async () => {
   }
   assert.equal(lines[0]?.message, 'Authorization failure from OPA auth');
   assert.equal(lines[0].fields['error'], 'policy: no matching policies found');
+});
+
+test('every call is counted under the name of its method, and what waited for its turn too', async () => {
+  const emitted: Emitted[] = [];
+  const { run } = intercepted({ metrics: recordingMetrics(emitted) });
+  await run(RENEW, agent, (call) => call.rateLimit(1));
+  await assert.rejects(run(RENEW, agent, () => Promise.reject(new Fault('invalid', 'no'))));
+  await assert.rejects(
+    run(RENEW, agent, (call) => call.rateLimit(1000)),
+    { kind: 'exhausted' },
+  );
+  await assert.rejects(
+    run(BAN, anonymous, () => assert.fail()),
+    { kind: 'denied' },
+  );
+  await run(BAN, local, (call) => call.rateLimit(1));
+  const statuses = (key: string) => statusesOf(emitted, key);
+  assert.deepEqual(statuses('rpc.agent.v1.agent.renew_agent'), [
+    'OK',
+    'InvalidArgument',
+    'ResourceExhausted',
+  ]);
+  assert.deepEqual(statuses('rateLimit.agent.v1.agent.renew_agent'), ['OK', 'ResourceExhausted']);
+  assert.deepEqual(statuses('rpc.agent.v1.agent.ban_agent'), ['PermissionDenied', 'OK']);
+  assert.deepEqual(statuses('rateLimit.agent.v1.agent.ban_agent'), [], 'locals are not limited');
 });

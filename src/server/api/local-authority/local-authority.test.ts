@@ -216,6 +216,21 @@ for (const kind of ['X509', 'JWT'] as const) {
     });
   });
 
+  test(`${words}: nothing is revoked twice`, async (t) => {
+    const opened = await open(t);
+    const { old } = await rotated(opened, kind);
+    await opened.ask(`Taint${kind}Authority`, old);
+    await opened.ask(`Revoke${kind}Authority`, old);
+    await assert.rejects(opened.ask(`Revoke${kind}Authority`, old), {
+      kind: 'internal',
+      message: `failed to revoke ${words} authority: ${
+        kind === 'X509'
+          ? 'no root CA found with provided subject key ID'
+          : 'no JWT Key found with provided key ID'
+      }`,
+    });
+  });
+
   test(`${words}: what could not be prepared leaves the old authority where it was`, async (t) => {
     const opened = await open(t);
     const { active, old } = await rotated(opened, kind);

@@ -50,7 +50,7 @@ export function checkJwtRevocation(
     throw new Fault('invalid', 'unable to use a prepared key');
   }
   if (authorityId === idIn(current)) throw new Fault('invalid', 'unable to use current authority');
-  if (!isInBundle(authorityId)) {
+  if (authorityId !== idIn(next) && !isInBundle(authorityId)) {
     throw new Fault('invalid', 'no JWT authority found with provided authority ID');
   }
 }

@@ -1,11 +1,11 @@
-import type { Server, Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import { listenLastingly } from '../../rpc/lasting-socket.ts';
 import { mendAuthority } from '../../rpc/path-authority.ts';
 import { peerCredentials } from '../../rpc/peer-credentials.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
-import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import type { ConnectionLimit } from './connection-limit.ts';
 import { countedCalls } from './counted-calls.ts';
@@ -42,9 +42,10 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
   });
   const departed = new DepartedCallers(log);
   const connections = new Set<Socket>();
-  const server = await listenUnix(socketPath, {
+  const listening = await listenLastingly(socketPath, {
     mode: socketMode,
     directoryMode,
+    log,
     onConnection: (socket) => {
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
@@ -57,7 +58,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
   return {
     async [Symbol.asyncDispose]() {
       departed[Symbol.dispose]();
-      const closed = closing(server);
+      const closed = listening[Symbol.asyncDispose]();
       await rpc[Symbol.asyncDispose]();
       for (const socket of connections) socket.destroy();
       await closed;
@@ -97,12 +98,4 @@ async function accept(socket: Socket, { rpc, limit, departed }: AcceptDeps): Pro
     if (socket.readableLength === 0) socket.destroy();
     else void mendAuthority(socket).then((isThere) => isThere && rpc.inject(socket, peer));
   });
-}
-
-function closing(server: Server): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  server.close(() => {
-    resolve();
-  });
-  return promise;
 }

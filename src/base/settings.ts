@@ -178,6 +178,11 @@ export class Settings {
     return new Settings({ items, position, name }, { ...this.#shared, problems });
   }
 
+  /** Keys that somebody asked for, in small letters. */
+  get askedKeys(): ReadonlySet<string> {
+    return this.#asked;
+  }
+
   /** Keys that nobody asked for, each once, sorted. Quoted ones are left out unless they are wanted. */
   unknownKeys({ quoted = false } = {}): readonly UnknownKey[] {
     const unknown = new Map<string, UnknownKey>();

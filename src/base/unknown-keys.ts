@@ -21,6 +21,16 @@ export class KeyAudit {
     if (settings !== undefined) this.#unchecked.push({ section, settings });
   }
 
+  /** The keys that were asked for, in small letters, by section: what a configuration may hold. */
+  known(): ReadonlyMap<string, ReadonlySet<string>> {
+    const all = [...this.#checked, ...this.#unchecked];
+    const known = new Map<string, ReadonlySet<string>>();
+    for (const { section, settings } of all) {
+      known.set(section, new Set([...(known.get(section) ?? []), ...settings.askedKeys]));
+    }
+    return known;
+  }
+
   /** Unknown keys that end the start. */
   refused(): readonly UnknownKeys[] {
     return this.#checked

@@ -31,6 +31,8 @@ export type PrometheusSettings = {
         readonly clientCaFile: string;
         readonly useSpireSvid: boolean;
         readonly authorizedSpiffeIds: readonly string[];
+        /** From `experimental.require_pq_kem`. */
+        readonly postQuantumOnly?: boolean;
       }
     | undefined;
 };
@@ -84,6 +86,17 @@ function readPrometheus(
     },
   };
 }
+
+/** The same, where TLS must agree on keys that a quantum computer cannot find out (`reference/server.md` §2.1). */
+export const withPostQuantumTls = (telemetry: TelemetrySettings): TelemetrySettings => {
+  const { prometheus } = telemetry;
+  return prometheus?.tls === undefined
+    ? telemetry
+    : {
+        ...telemetry,
+        prometheus: { ...prometheus, tls: { ...prometheus.tls, postQuantumOnly: true } },
+      };
+};
 
 /** What of it is not supported, one line each (`docs/decisions/telemetry.md` says why). */
 export const unsupportedTelemetry = (telemetry: TelemetrySettings): readonly string[] =>

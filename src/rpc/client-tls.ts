@@ -2,6 +2,7 @@ import { isIP, type Socket } from 'node:net';
 import { createSecureContext, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { CallCredentials, ChannelCredentials } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
+import { postQuantumTls } from '../base/post-quantum.ts';
 import { writePem } from '../crypto/pem.ts';
 import { connectThrough } from './connect-through.ts';
 import type { HttpProxy } from './http-proxy.ts';
@@ -24,9 +25,6 @@ export type ClientTls = {
   /** Agrees on keys in no way that a quantum computer could undo (`require_pq_kem`). */
   readonly postQuantumOnly?: boolean | undefined;
 };
-
-/** The groups that SPIRE means by it; they exist in TLS 1.3 only. */
-const POST_QUANTUM_GROUPS = 'X25519MLKEM768:SecP256r1MLKEM768:SecP384r1MLKEM1024';
 
 /** A server that does not finish its handshake in this time is given up. */
 const HANDSHAKE_MILLISECONDS = 20_000;
@@ -109,8 +107,8 @@ export async function secure(
   const tlsSocket = tlsConnect({
     socket,
     secureContext: createSecureContext({
-      minVersion: tls.postQuantumOnly === true ? 'TLSv1.3' : 'TLSv1.2',
-      ...(tls.postQuantumOnly === true && { ecdhCurve: POST_QUANTUM_GROUPS }),
+      minVersion: 'TLSv1.2',
+      ...(tls.postQuantumOnly === true && postQuantumTls),
       // `verify` decides; without this all public roots would be parsed, on the event loop.
       ca: [],
       ...(identity && {

@@ -80,6 +80,7 @@ test('what is not said has its default', async () => {
     socketPath: '/tmp/spire-server/private/api.sock',
     log: { level: 'info', format: '', file: undefined, sourceLocation: false },
     proxyProtocolTrustedCidrs: [],
+    profiling: undefined,
     auditLogEnabled: false,
     adminIds: [],
     rateLimits: { attestation: true, signing: true },
@@ -498,6 +499,10 @@ const warnings: readonly (readonly [string, RegExp])[] = [
     /deprecated.* alert=true alert_type=deprecated_config/,
   ],
   ['federation { bundle_endpoint {} }', /deprecated.* alert=true alert_type=deprecated_config/],
+  [
+    'max_attested_node_info_staleness = "5s" experimental { events_based_cache = true }',
+    /level=info msg="Keys without effect: .*" keys="max_attested_node_info_staleness,events_based_cache"/,
+  ],
   ['disable_jwt_svids = true', /level=info msg="JWT-SVID profile is disabled"/],
   [
     `trust_domain = "${'a'.repeat(256)}"`,
@@ -531,17 +536,31 @@ test('a compiled policy and its data are found from where the server starts', as
   });
 });
 
+test('profiles are for those who switch them on', async () => {
+  const keys = 'profiling_port = 6060 profiling_freq = 30 profiling_names = ["cpu"]';
+  assert.equal((await load(server(keys))).profiling, undefined);
+  assert.deepEqual((await load(server(`profiling_enabled = true ${keys}`))).profiling, {
+    port: 6060,
+    intervalSeconds: 30,
+    names: ['cpu'],
+    folder: '/srv/.profiles',
+  });
+});
+
+test('post-quantum keys are for the scrapes of metrics, as in SPIRE', async () => {
+  const telemetry = 'telemetry { Prometheus { port = 1 tls { use_spire_svid = true } } }';
+  const required = async (experimental: string) =>
+    (await load(server(experimental, telemetry))).telemetry.prometheus?.tls?.postQuantumOnly;
+  assert.equal(await required('experimental { require_pq_kem = true }'), true);
+  assert.equal(await required(''), undefined);
+});
+
 test('without JWT-SVIDs there is no JWT key type', async () => {
   const config = await load(server('disable_jwt_svids = true'));
   assert.equal(config.jwtKeyType, undefined);
 });
 
 const unsupported: readonly (readonly [string, string, string])[] = [
-  [
-    'profiling_enabled = true profiling_port = 6060',
-    '',
-    'profiling_enabled with profiling_port or profiling_freq is not supported yet',
-  ],
   [
     'experimental { auth_opa_policy_engine { local { rego_path = "x" wasm_path = "y" } } }',
     '',

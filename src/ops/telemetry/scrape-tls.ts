@@ -14,6 +14,8 @@ export type ScrapeTls = {
   readonly clientCa: string | undefined;
   /** Not empty: who connects must have an X509-SVID with one of these IDs. */
   readonly authorizedIds: ReadonlySet<string>;
+  /** Keys are agreed on in no way which a quantum computer could undo. */
+  readonly postQuantumOnly: boolean;
 };
 
 type TlsSettings = NonNullable<PrometheusSettings['tls']>;
@@ -58,6 +60,7 @@ function checked(settings: TlsSettings, normalizeId: NormalizeId): Omit<ScrapeTl
   return {
     files: useSpireSvid ? undefined : { cert: certFile, key: keyFile },
     authorizedIds: new Set(authorizedSpiffeIds.map((id) => normalized(id, normalizeId))),
+    postQuantumOnly: settings.postQuantumOnly === true,
   };
 }
 

@@ -108,13 +108,19 @@ const pemOf = ({ certificate, key }: Holder) => ({
 });
 
 /** The body, or what went wrong. */
-async function scrape(port: number, ca: Holder, client?: Holder): Promise<string> {
+async function scrape(
+  port: number,
+  ca: Holder,
+  client?: Holder,
+  tls: { readonly ecdhCurve?: string; readonly maxVersion?: 'TLSv1.2' } = {},
+): Promise<string> {
   const request = httpsRequest({
     host: '127.0.0.1',
     port,
     ca: pemOf(ca).cert,
     checkServerIdentity: () => undefined,
     agent: false,
+    ...tls,
     ...(client && pemOf(client)),
   });
   const { promise, resolve } = Promise.withResolvers<string>();
@@ -189,6 +195,31 @@ test('files are presented, clients need a certificate of the CA file, and new fi
   await write(second);
   await pass('Prometheus certificate reloaded');
   assert.match(await scrape(port, ca, client), ANSWER);
+});
+
+test('where post-quantum keys are required, nothing else is agreed on', async (t) => {
+  await using folder = await temporaryFolder();
+  const { ca, server, second } = await pki();
+  const path = (name: string) => join(folder.path, name);
+  await writeFile(path('cert.pem'), pemOf(server).cert);
+  await writeFile(path('key.pem'), pemOf(server).key);
+  const files = { certFile: path('cert.pem'), keyFile: path('key.pem') };
+  const hybrid = { ecdhCurve: 'X25519MLKEM768' };
+  const classic = { ecdhCurve: 'X25519:P-256' };
+  const old = { maxVersion: 'TLSv1.2' } as const;
+  const { port } = await start(t, { ...files, postQuantumOnly: true });
+  assert.match(await scrape(port, ca, undefined, hybrid), ANSWER);
+  assert.match(await scrape(port, ca, undefined, classic), REFUSED);
+  assert.match(await scrape(port, ca, undefined, old), REFUSED);
+  const usual = await start(t, files);
+  for (const tls of [hybrid, classic, old]) {
+    assert.match(await scrape(usual.port, ca, undefined, tls), ANSWER);
+  }
+  // Also once its own SVID has taken the place of nothing.
+  const own = await start(t, { useSpireSvid: true, postQuantumOnly: true });
+  own.endpoint.useSvid({ ...pemOf(second), verify: () => Promise.reject(new Error('nobody')) });
+  assert.match(await scrape(own.port, ca, undefined, hybrid), ANSWER);
+  assert.match(await scrape(own.port, ca, undefined, classic), REFUSED);
 });
 
 test('the own SVID is presented once there is one, to the IDs that may come', async (t) => {

@@ -4,6 +4,7 @@ import type { AddressInfo, Server } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import { nodeHttp } from '../../base/node-http.ts';
+import { postQuantumTls } from '../../base/post-quantum.ts';
 import { listenHttp } from '../listen-http.ts';
 import type { Log } from '../log.ts';
 import type { ScrapeTls, TlsPair } from './scrape-tls.ts';
@@ -52,7 +53,7 @@ export async function serveScrapes(options: ScrapesOptions): Promise<Scrapes> {
   return {
     address,
     present(pair) {
-      secure?.setSecureContext(tlsContext(pair, tls?.clientCa));
+      secure?.setSecureContext(tlsContext(pair, tls));
     },
     verifyWith(next) {
       verify = next;
@@ -98,25 +99,27 @@ function answering({ exposition, log }: ScrapesOptions): HttpServer {
 }
 
 /** SPIRE's minimum; a resumed session would skip the check of the client's chain. */
-const tlsContext = (pair: TlsPair | undefined, clientCa: string | undefined) => ({
+const tlsContext = (pair: TlsPair | undefined, tls: ScrapeTls | undefined) => ({
   ...pair,
-  ca: clientCa ?? [],
+  ca: tls?.clientCa ?? [],
   minVersion: 'TLSv1.2' as const,
+  ...(tls?.postQuantumOnly === true && postQuantumTls),
   secureOptions: constants.SSL_OP_NO_TICKET,
 });
 
 type SecureServer = TlsServer & { turnAway(): void };
 
 async function tlsServer(
-  { clientCa, authorizedIds }: ScrapeTls,
+  tls: ScrapeTls,
   http: HttpServer,
   verify: VerifyChain,
   log: Log,
 ): Promise<SecureServer> {
+  const { clientCa, authorizedIds } = tls;
   const { createServer } = await import('node:tls');
   const handshaking = new Set<{ destroy(): void }>();
   const server = createServer({
-    ...tlsContext(undefined, clientCa),
+    ...tlsContext(undefined, tls),
     ALPNProtocols: ['http/1.1'],
     handshakeTimeout: HEADERS_TIMEOUT_MILLISECONDS,
     requestCert: clientCa !== undefined || authorizedIds.size > 0,

@@ -10,6 +10,7 @@ import type { ConfigEnv } from '../../ops/config-env.ts';
 import type { Log } from '../../ops/log.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
 import { profilingSettings } from '../../ops/profiling/profiling-settings.ts';
+import { withPostQuantumTls } from '../../ops/telemetry-settings.ts';
 import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { Subject } from '../../spiffe/subject.ts';
@@ -53,7 +54,10 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
   const nodePruning = readNodePruning(deps);
   tellUnknownKeys(reading.audit, problems, log);
   const pruneEventsOlderThanSeconds = readEventDurations(deps);
-  if (problems.none) warnOfExperiments(deps);
+  if (problems.none) {
+    warnOfExperiments(deps);
+    tellWithoutEffect(deps);
+  }
 
   const datastore = readDatastores(plugins.filter(({ type }) => type === 'DataStore'));
   const enabled = plugins.filter(({ type, enabled }) => enabled && type !== 'DataStore');
@@ -83,7 +87,9 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
     pruneEventsOlderThanSeconds,
     datastore,
     plugins: enabled,
-    telemetry: reading.telemetry,
+    telemetry: experimental.requirePqKem
+      ? withPostQuantumTls(reading.telemetry)
+      : reading.telemetry,
     healthChecks: reading.healthChecks,
     featureFlags: experimental.featureFlags,
     unsupported: findUnsupported(server, datastore, enabled, reading.telemetry),
@@ -293,6 +299,22 @@ function readEventDurations({ reading, problems, log }: BuildDeps): number {
   duration(experimental.eventTimeout, 'event_timeout', 'event timeout', 0);
   if (experimental.eventsBasedCache) log.info('Using events based cache');
   return pruneOlderThan;
+}
+
+/** Keys about how soon SPIRE's server learns of changes: ours knows of each as it happens (docs/server.md). */
+function tellWithoutEffect({ reading, log }: BuildDeps): void {
+  const { at, atExperimental } = reading;
+  const experimental = [
+    'cache_reload_interval',
+    'full_cache_reload_interval',
+    'events_based_cache',
+    'event_timeout',
+    'sql_transaction_timeout',
+  ].filter((key) => atExperimental(key) !== undefined);
+  const staleness = 'max_attested_node_info_staleness';
+  const keys = [...(at(staleness) === undefined ? [] : [staleness]), ...experimental];
+  if (keys.length === 0) return;
+  log.info('Keys without effect: changes are known at once', { keys: keys.join(',') });
 }
 
 function warnOfExperiments({ reading, log }: BuildDeps): void {

@@ -1,43 +1,12 @@
 import assert from 'node:assert/strict';
-import { mkdir, readFile } from 'node:fs/promises';
+import { readFile } from 'node:fs/promises';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
-import { join } from 'node:path';
-import { describe, type TestContext, test } from 'node:test';
+import { describe, test } from 'node:test';
 import { TLSSocket } from 'node:tls';
-import { eventually, runProgram, spireAgent } from '../kit/programs.ts';
+import { runProgram } from '../kit/programs.ts';
+import { svidFiles } from '../kit/svid-files.ts';
 import { missing } from '../kit/toolchain.ts';
-import { startTrustDomain, type TrustDomainProcesses } from '../kit/trust-domain.ts';
-
-/** An SVID as files, as a program that knows nothing of SPIFFE uses it. */
-async function svidFiles(t: TestContext) {
-  const domain = await startTrustDomain(t);
-  const uid = process.getuid?.() ?? 0;
-  await domain.createEntry('/web', [`unix:uid:${uid}`], '-dns', 'localhost');
-  const folder = domain.path('svid');
-  await mkdir(folder);
-  await eventually(() => wrote(domain, folder), 'the SVID as files');
-  return {
-    domain,
-    chain: join(folder, 'svid.0.pem'),
-    key: join(folder, 'svid.0.key'),
-    bundle: join(folder, 'bundle.0.pem'),
-  };
-}
-
-async function wrote(domain: TrustDomainProcesses, folder: string): Promise<boolean> {
-  const { code } = await runProgram([
-    spireAgent,
-    'api',
-    'fetch',
-    'x509',
-    '-socketPath',
-    domain.agentSocket,
-    '-write',
-    folder,
-  ]);
-  return code === 0;
-}
 
 describe('openssl', { skip: missing('openssl') }, () => {
   test('verifies an SVID, and finds in it what SPIFFE wants', async (t) => {

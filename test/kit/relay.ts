@@ -30,7 +30,7 @@ export class Relay implements AsyncDisposable {
   static async start(folder: string, socketPath: string, uid: number): Promise<Relay> {
     const own = join(folder, `relay-${uid}-${socketPath.split('/').at(-1)}`);
     await mkdir(own);
-    const node = await executable(own);
+    const node = await reachableNode(own);
     await chown(own, uid, uid);
     const path = join(own, 's');
     const program = new Program([node, '-e', SCRIPT, socketPath, path], {
@@ -55,7 +55,7 @@ export class Relay implements AsyncDisposable {
 }
 
 /** A checkout may lie where other users cannot reach it, so that they get an executable of their own. */
-async function executable(folder: string): Promise<string> {
+export async function reachableNode(folder: string): Promise<string> {
   const path = join(folder, 'node');
   await link(process.execPath, path).catch(() => copyFile(process.execPath, path));
   await chmod(path, 0o755);

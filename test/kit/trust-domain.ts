@@ -27,6 +27,8 @@ export type TrustDomainOptions = {
   /** Node attestor plugins; the default is `join_token` on both sides. */
   readonly serverAttestors?: string;
   readonly agentAttestor?: string;
+  /** The agents' `unix` without settings if absent. */
+  readonly workloadAttestor?: string;
   /** `KeyManager "disk"` in the data directory if absent. */
   readonly serverKeyManager?: string;
   /** How often agents ask what is new: often, so that no test waits for it. */
@@ -39,7 +41,7 @@ export type TrustDomainOptions = {
 
 export type AgentOptions = Pick<
   TrustDomainOptions,
-  'agent' | 'agentSections' | 'agentAttestor' | 'syncInterval' | 'adminSocket'
+  'agent' | 'agentSections' | 'agentAttestor' | 'workloadAttestor' | 'syncInterval' | 'adminSocket'
 >;
 
 /** A server and agents as processes, in a folder of their own. */
@@ -327,6 +329,7 @@ const agentConf = (
     agent = '',
     agentSections = '',
     agentAttestor = 'NodeAttestor "join_token" { plugin_data {} }',
+    workloadAttestor = 'WorkloadAttestor "unix" { plugin_data {} }',
     syncInterval = '1s',
   }: AgentOptions,
 ) => `
@@ -345,7 +348,7 @@ agent {
 plugins {
   ${agentAttestor}
   KeyManager "disk" { plugin_data { directory = "${dataDirectory}" } }
-  WorkloadAttestor "unix" { plugin_data {} }
+  ${workloadAttestor}
 }
 ${agentSections}
 `;

@@ -5,6 +5,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { describe, test } from 'node:test';
 import { processStartTime } from '../../base/proc.ts';
 import { peerProcessHandle, withoutHandle } from '../../rpc/peer-credentials.ts';
@@ -120,4 +121,37 @@ describe('a number that went to another process', () => {
     const message = `new process detected: process starttime ${await processStartTime(process.pid)} does not match original caller 1`;
     await assert.rejects(peer.checkAlive(), { message });
   });
+});
+
+test('a process that the own PID namespace does not show is refused', async (t) => {
+  const unshare = ['-pf', '--kill-child', '--mount-proc'];
+  if (me.uid !== 0 || spawnSync('unshare', [...unshare, 'true']).status !== 0) {
+    t.skip('no PID namespaces here');
+    return;
+  }
+  const directory = await mkdtemp(join(tmpdir(), 'peer-'));
+  const path = join(directory, 'peer.sock');
+  const script = `
+    const { createServer } = await import('node:net');
+    const { peerCredentials } = await import(${JSON.stringify(import.meta.resolve('../../rpc/peer-credentials.ts'))});
+    createServer((socket) => {
+      try {
+        console.log('known as ' + peerCredentials(socket).pid);
+      } catch (error) {
+        console.log(error.message);
+      }
+    }).listen(${JSON.stringify(path)}, () => console.log('listening'));`;
+  const inside = spawn(
+    'unshare',
+    [...unshare, process.execPath, '--input-type=module', '-e', script],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const said = createInterface(inside.stdout)[Symbol.asyncIterator]();
+  assert.equal((await said.next()).value, 'listening');
+  const client = connect(path);
+  assert.equal((await said.next()).value, 'could not resolve caller information');
+  client.destroy();
+  inside.kill('SIGKILL');
+  await once(inside, 'exit');
+  await rm(directory, { recursive: true });
 });

@@ -1,0 +1,157 @@
+import assert from 'node:assert/strict';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { writeFileSync } from 'node:fs';
+import { readlink, realpath, rm, writeFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { type TestContext, test } from 'node:test';
+import { eventually, startProgram } from '../kit/programs.ts';
+import { reachableNode } from '../kit/relay.ts';
+import { SocketLender } from '../kit/socket-lender.ts';
+import { startTrustDomain, type TrustDomainProcesses } from '../kit/trust-domain.ts';
+import { workloadOf } from '../kit/workload.ts';
+
+/** What docs/security.md says of processes that are not what they seem; real ones. */
+const VICTIM = 54_321;
+
+const refused = { kind: 'unavailable' };
+
+async function start(t: TestContext): Promise<TrustDomainProcesses> {
+  const domain = await startTrustDomain(t, {
+    workloadAttestor: 'WorkloadAttestor "unix" { plugin_data { discover_workload_path = true } }',
+  });
+  const uid = process.getuid?.() ?? 0;
+  await domain.createEntry('/own', [`unix:uid:${uid}`]);
+  await domain.createEntry('/victim', [`unix:uid:${VICTIM}`]);
+  await domain.createEntry('/sleep', [`unix:path:${await realpath('/bin/sleep')}`]);
+  const own = workloadOf(t, domain.agentSocket);
+  await own.has(domain.id('/own'));
+  await eventually(
+    () => domain.agent.stdout.includes(`spiffe_id="${domain.id('/sleep')}"`),
+    'the entries',
+  );
+  return domain;
+}
+
+async function lend(t: TestContext, domain: TrustDomainProcesses, name: string) {
+  const lender = await SocketLender.start(domain.folder, name, domain.agentSocket);
+  t.after(() => lender[Symbol.asyncDispose]());
+  return { lender, borrower: workloadOf(t, lender.path) };
+}
+
+test('who passes its connection on lends its identity, for as long as it lives', async (t) => {
+  const domain = await start(t);
+  const { lender, borrower } = await lend(t, domain, 'a');
+  assert.deepEqual(await borrower.ids(), [domain.id('/own')]);
+  await lender.die();
+  await assert.rejects(borrower.x509(), refused);
+});
+
+test('a stream that is open when its process ends is cut, whoever holds it', async (t) => {
+  const domain = await start(t);
+  const { lender, borrower } = await lend(t, domain, 'a');
+  using stream = borrower.watchX509();
+  await eventually(() => stream.messages.length > 0, 'the first update');
+  await lender.die();
+  await eventually(() => !stream.isOpen, 'the end of the stream');
+  assert.match(domain.agent.stdout, /Closing the connection of a process that has ended/);
+});
+
+test('the next process of the same number is not taken for the one that connected', async (t) => {
+  if (process.getuid?.() !== 0) return t.skip('only root chooses the numbers of processes');
+  const domain = await start(t);
+  const { lender, borrower } = await lend(t, domain, 'a');
+  await lender.die();
+  const heir = await processWithNumber(lender.pid);
+  if (heir === undefined) return t.skip('the number could not be had again');
+  t.after(() => heir.kill('SIGKILL'));
+  await assert.rejects(borrower.x509(), refused);
+});
+
+test('who becomes another program after connecting is what it is when it asks', async (t) => {
+  const domain = await start(t);
+  const { lender, borrower } = await lend(t, domain, 'a');
+  lender.become();
+  const sleep = await realpath('/bin/sleep');
+  await eventually(
+    async () => (await readlink(`/proc/${lender.pid}/exe`)) === sleep,
+    'the other program',
+  );
+  assert.deepEqual((await borrower.ids()).sort(), [domain.id('/own'), domain.id('/sleep')].sort());
+});
+
+test('one that dies in the middle of its attestation is given nothing', async (t) => {
+  const domain = await start(t);
+  // Each call is a race with the end of its caller; none of them may bring an identity to the heir of the connection.
+  for (let round = 0; round < 10; round++) {
+    const { lender, borrower } = await lend(t, domain, `r${round}`);
+    const asked = borrower.x509();
+    await Promise.all([lender.die(), asked.catch(() => undefined)]);
+    await assert.rejects(borrower.x509(), refused);
+  }
+});
+
+test('a process of another PID namespace is known by its number outside', async (t) => {
+  if (!hasNamespaces('-pf')) return t.skip('no PID namespaces here');
+  const domain = await start(t);
+  const outcome = fetchAs(t, domain, ['unshare', '-pf', '--kill-child', '--mount-proc']);
+  assert.deepEqual(await outcome, [domain.id('/own')]);
+});
+
+test('root of a user namespace is the user that it is outside', async (t) => {
+  if (!hasNamespaces('-Ur')) return t.skip('no user namespaces here');
+  const domain = await start(t);
+  assert.deepEqual(
+    await fetchAs(t, domain, [
+      'setpriv',
+      `--reuid=${VICTIM}`,
+      `--regid=${VICTIM}`,
+      '--clear-groups',
+      'unshare',
+      '-Ur',
+    ]),
+    [domain.id('/victim')],
+  );
+});
+
+const hasNamespaces = (flags: string): boolean =>
+  process.getuid?.() === 0 && spawnSync('unshare', [flags, 'true']).status === 0;
+
+/** A process of another user that has this very number, if the kernel gives it. */
+async function processWithNumber(pid: number): Promise<ChildProcess | undefined> {
+  for (let tries = 0; tries < 50; tries++) {
+    writeFileSync('/proc/sys/kernel/ns_last_pid', String(pid - 1));
+    const child = spawn('/bin/sleep', ['60'], {
+      stdio: 'ignore',
+      uid: VICTIM,
+      gid: VICTIM,
+      cwd: '/',
+    });
+    if (child.pid === pid) return child;
+    child.kill('SIGKILL');
+  }
+  return undefined;
+}
+
+/** The IDs that a process gets which is started by these words. */
+async function fetchAs(
+  t: TestContext,
+  { folder, agentSocket }: TrustDomainProcesses,
+  words: readonly string[],
+): Promise<string[]> {
+  const path = `/tmp/${basename(folder)}.sock`;
+  const script = join(folder, 'relay.cjs');
+  await writeFile(
+    script,
+    `const { connect, createServer } = require('node:net');
+     createServer((near) => {
+       const far = connect(${JSON.stringify(agentSocket)});
+       near.pipe(far).pipe(near);
+       far.on('error', () => near.destroy());
+       near.on('error', () => far.destroy());
+     }).listen(${JSON.stringify(path)}, () => console.log('listening'));`,
+  );
+  t.after(() => rm(path, { force: true }));
+  const relay = startProgram(t, [...words, await reachableNode(folder), script], { cwd: '/' });
+  await relay.says(/listening/);
+  return workloadOf(t, path).ids();
+}

@@ -71,8 +71,6 @@ const withoutCounterpart: Readonly<Record<string, string>> = {
   runtime_heap_objects: 'V8 does not count objects',
   runtime_malloc_count: 'only Go counts what it allocates',
   runtime_num_goroutines: 'there are none',
-  store_store_svid_updates: 'there are no SVIDStore plugins',
-  store_store_svid_updates_elapsed_time: 'there are no SVIDStore plugins',
 };
 
 /** What Prometheus clients tell of a process; what is read at the start; what SPIRE tells if its caches follow events. */

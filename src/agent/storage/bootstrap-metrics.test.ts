@@ -7,17 +7,16 @@ import { tellingBootstrap } from './bootstrap-metrics.ts';
 test('tells how bootstrapping stands, at first and at each change of it', async () => {
   const emitted: Emitted[] = [];
   let data: AgentData = emptyAgentData;
-  const file = tellingBootstrap(
-    {
-      get data() {
-        return data;
-      },
-      async update(change) {
-        data = { ...data, ...change };
-      },
+  const stored = {
+    get data() {
+      return data;
     },
-    recordingMetrics(emitted),
-  );
+    async update(change: Partial<AgentData>) {
+      data = { ...data, ...change };
+    },
+    mend: async () => false,
+  };
+  const file = tellingBootstrap(stored, recordingMetrics(emitted));
   const told = () => emitted.splice(0).map(([, key, value, { mode }]) => [key, value, mode]);
   const neverStarted = -62_135_596_800;
   assert.deepEqual(told(), [

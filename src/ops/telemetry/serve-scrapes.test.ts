@@ -9,7 +9,6 @@ import { type Holder, leafOf, NOW, rootAuthority } from '../../../test/kit/certi
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { temporaryFolder } from '../../../test/kit/temp-dir.ts';
-import { writePem } from '../../crypto/pem.ts';
 import type { PrometheusSettings } from '../telemetry-settings.ts';
 import { startPrometheusEndpoint } from './prometheus-endpoint.ts';
 
@@ -102,9 +101,12 @@ test('what is no HTTP is turned away, and the end waits for nobody', async (t) =
   await closed;
 });
 
+const pem = (type: string, der: Uint8Array): string =>
+  `-----BEGIN ${type}-----\n${Buffer.from(der).toString('base64')}\n-----END ${type}-----\n`;
+
 const pemOf = ({ certificate, key }: Holder) => ({
-  cert: writePem('CERTIFICATE', certificate.der),
-  key: writePem('PRIVATE KEY', key.toPkcs8()),
+  cert: pem('CERTIFICATE', certificate.der),
+  key: pem('PRIVATE KEY', key.toPkcs8()),
 });
 
 /** The body, or what went wrong. */

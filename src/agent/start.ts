@@ -3,8 +3,8 @@ import { Fault } from '../base/fault.ts';
 import type { OnSignal } from '../base/signals.ts';
 import type { LevelControl } from '../ops/level-control.ts';
 import type { Log } from '../ops/log.ts';
-import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { startProfiling } from '../ops/profiling/start-profiling.ts';
+import type { Telemetry } from '../ops/telemetry/start-telemetry.ts';
 import { SPIRE_VERSION } from '../ops/version.ts';
 import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts';
 import { reflectionServices } from '../rpc/reflection.ts';
@@ -70,7 +70,7 @@ export async function startAgent(config: AgentConfig, given: AgentEnv): Promise<
   const startedAt = given.clock.now();
   given.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
-  opened.use(await startProfiling({ ...env, settings: config.profiling, program: 'agent' }));
+  opened.use(await startProfiling({ ...given, settings: config.profiling, program: 'agent' }));
   const telemetry = opened.use(await startAgentTelemetry(config, given));
   const { metrics, tracer } = telemetry;
   const env = { ...given, log: telemetry.log };

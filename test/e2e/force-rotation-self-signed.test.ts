@@ -28,6 +28,9 @@ async function identity(workload: Workload) {
   return { signer, roots, verifiesWith };
 }
 
+const sees = (workload: Workload, count: number) =>
+  eventually(async () => (await identity(workload)).roots.length === count, `${count} roots`);
+
 test('an X.509 authority is replaced by hand: everything moves to the next one at once', async (t) => {
   const domain = await startTrustDomain(t, {
     server: 'ca_ttl = "216h"\n default_x509_svid_ttl = "36h"',
@@ -35,16 +38,13 @@ test('an X.509 authority is replaced by hand: everything moves to the next one a
   for (const path of ['/workload', '/another']) await domain.createEntry(path, [OWN]);
   const workload = workloadOf(t, domain.agentSocket);
   await workload.has(domain.id('/another'), domain.id('/workload'));
-  const sees = (count: number) =>
-    eventually(async () => (await identity(workload)).roots.length === count, `${count} roots`);
-
   const authority = new LocalAuthorityCli(domain, 'x509');
   const { active } = await authority.show();
   const old = active?.authority_id ?? assert.fail('nothing signs');
   assert.equal((await bundleJson(domain)).x509_authorities.length, 1);
   const prepared = await authority.prepare();
   await domain.server.says(new RegExp(`X509 CA prepared.*local_authority_id=${prepared}`));
-  await sees(2);
+  await sees(workload, 2);
   assert.equal((await identity(workload)).signer, old);
 
   await authority.change('activate', prepared);
@@ -78,7 +78,7 @@ test('an X.509 authority is replaced by hand: everything moves to the next one a
   await domain.server.says(
     new RegExp(`X\\.509 authority revoked successfully.*local_authority_id=${old}`),
   );
-  await sees(1);
+  await sees(workload, 1);
   assert.equal(subjectKeyIdText((await identity(workload)).roots[0] ?? {}), prepared);
   await domain.restartAgent();
   await workload.has(domain.id('/another'), domain.id('/workload'));
@@ -95,6 +95,8 @@ test('a restart goes on with what was rotated by hand', async (t) => {
     const prepared = await authority.prepare();
     await domain.restartServer();
     assert.equal((await authority.show()).prepared?.authority_id, prepared);
+    // An agent that does not know yet who signs the server's SVID takes the server for another's.
+    if (kind === 'x509') await sees(workload, 2);
     await authority.change('activate', prepared);
     const { active, old } = await authority.show();
     assert.equal(active?.authority_id, prepared);

@@ -200,6 +200,8 @@ export async function startCore(
     attest: (key, call) =>
       attest(options, { key, bundle: cache.bundle }, verifier(options, cache), call),
     store: ({ chain, reattestable }) => storage.update({ svid: chain, reattestable }),
+    mendStorage: () => storage.mend(),
+    hasValidSvids: () => cache.hasValidSvids(unixSeconds(clock)),
     availabilityTargetSeconds: options.availabilityTargetSeconds,
     metrics,
     clock,

@@ -45,6 +45,7 @@ async function fullable(world: AgentWorld) {
       if (full.now) throw new Error('no space left on device');
       await disk.update(change);
     },
+    mend: () => disk.mend(),
   };
   return { full, storage };
 }

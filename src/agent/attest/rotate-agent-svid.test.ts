@@ -42,6 +42,8 @@ async function start(more: Partial<AgentSvidRotatorDeps> = {}) {
     async store() {
       steps.push('stored');
     },
+    mendStorage: () => Promise.resolve(false),
+    hasValidSvids: () => false,
     availabilityTargetSeconds: 0,
     metrics: noMetrics,
     clock: new VirtualClock(),

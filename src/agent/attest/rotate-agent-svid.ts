@@ -1,6 +1,6 @@
 import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { Fault, wrapFault } from '../../base/fault.ts';
+import { Fault, type FaultKind, kindOf, wrapFault } from '../../base/fault.ts';
 import { buildCsr } from '../../crypto/csr.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
@@ -27,6 +27,10 @@ export type AgentSvidRotatorDeps = {
   ) => Promise<{ readonly svid: AgentSvid; readonly bundle: Bundle }>;
   /** Stores a new SVID; its failure is told, and made good later. */
   readonly store: (svid: AgentSvid) => Promise<void>;
+  /** Makes good what was removed from the data directory; resolves with whether anything was. */
+  readonly mendStorage: () => Promise<boolean>;
+  /** Whether workloads have SVIDs that are still good. */
+  readonly hasValidSvids: () => boolean;
   readonly availabilityTargetSeconds: number;
   readonly metrics: Metrics;
   readonly clock: Clock;
@@ -41,6 +45,9 @@ const CHECK = { initialMs: 5000, maxMs: 120_000, multiplier: 1.5, jitter: 0.1 };
 export class AgentSvidRotator {
   readonly #deps: AgentSvidRotatorDeps;
   #isStored = true;
+  /** The data directory was gone, and with it perhaps the keys. */
+  #isToBeReplaced = false;
+  #isPastExpiry = false;
 
   constructor(deps: AgentSvidRotatorDeps) {
     this.#deps = deps;
@@ -52,7 +59,8 @@ export class AgentSvidRotator {
     const backoff = createBackoff({ clock, random, ...CHECK });
     while (!signal.aborted) {
       try {
-        if (this.#isDue()) await this.#replace(signal);
+        await this.#mendStorage();
+        if (this.#isToBeReplaced || this.#isDue()) await this.#replace(signal);
         else if (!this.#isStored) await this.#store(this.#deps.current.value);
         backoff.reset();
       } catch (error) {
@@ -87,6 +95,8 @@ export class AgentSvidRotator {
       if (!signal.aborted) log.error(words.failure, { error: error as Error });
       throw error;
     }
+    this.#isToBeReplaced = false;
+    this.#isPastExpiry = false;
     log.info(words.success, { spiffe_id: agentIdText(current.value) });
   }
 
@@ -133,16 +143,52 @@ export class AgentSvidRotator {
     return agentSvid(chainFromServer(svid), key, false);
   }
 
+  /** A key that only the memory holds would be lost with the process: all are written with the next new one. */
+  async #mendStorage(): Promise<void> {
+    const { mendStorage, log } = this.#deps;
+    try {
+      if (!(await mendStorage())) return;
+      log.warn('The data directory was gone: made anew, and the agent SVID is replaced');
+      this.#isToBeReplaced = true;
+    } catch (error) {
+      if (this.#isStored) log.warn('Could not store SVID', { error: error as Error });
+      this.#isStored = false;
+    }
+  }
+
   /** Throws what ends the task: an SVID that has expired meanwhile, or a server that does not want us as we are. */
   #checkFatal(error: unknown): void {
-    const { current, clock } = this.#deps;
+    const { current, clock, log } = this.#deps;
     if (isExpired(current.value.leaf, unixSeconds(clock))) {
+      if (this.#mayComeBack(error)) {
+        if (!this.#isPastExpiry) log.warn(SERVING_ON, { error: error as Error });
+        this.#isPastExpiry = true;
+        return;
+      }
+      if (!current.value.reattestable) log.error(EXPIRED_REMEDY);
       const { what } = wordings[current.value.reattestable ? 'reattest' : 'renew'];
       throw wrapFault(`current SVID has already expired and ${what} failed`, error);
     }
     if (failureClass(error) !== undefined) throw error;
   }
+
+  /**
+   * SPIRE's agent ends as soon as its SVID has expired, and with it what it could still serve. As long as the server
+   * cannot be reached (it is down, the network is, or our clock is wrong) there is no reason to: an agent that can attest
+   * again will, and another one has nothing to lose while its workloads' SVIDs are good.
+   */
+  #mayComeBack(error: unknown): boolean {
+    if (!unreachableKinds.has(kindOf(error))) return false;
+    return this.#deps.current.value.reattestable || this.#deps.hasValidSvids();
+  }
 }
+
+const unreachableKinds: ReadonlySet<FaultKind> = new Set(['unavailable', 'deadline']);
+
+const SERVING_ON =
+  'The agent SVID has expired and the server cannot be reached: serving what is still valid, and trying again';
+const EXPIRED_REMEDY =
+  'The agent SVID has expired, and this node attestation cannot be done again: start the agent with a new join token, or with a node attestor that can attest again';
 
 const wordings = {
   renew: {

@@ -198,6 +198,14 @@ export class X509Cache {
     }
   }
 
+  /** Whether any SVID is good at that time. */
+  hasValidSvids(atUnixSeconds: number): boolean {
+    for (const { svid } of this.#records.values()) {
+      if (svid !== undefined && atUnixSeconds < svid.notAfter) return true;
+    }
+    return false;
+  }
+
   /** All bundles, whoever's they are, and again after each change. */
   subscribeBundles(): BundleSubscription {
     return this.#bundleNews.subscribe(this.#bundles.all);

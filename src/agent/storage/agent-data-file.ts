@@ -1,3 +1,4 @@
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { openDataDirectory } from '../../base/data-directory.ts';
 import { Fault, kindOf, reasonOf, wrapFault } from '../../base/fault.ts';
@@ -11,6 +12,8 @@ export interface AgentDataFile {
   readonly data: AgentData;
   /** Durable when it resolves. Changes take effect in the order they are asked for. */
   update(change: Partial<AgentData>): Promise<void>;
+  /** Writes the file again, with its folder, if somebody has removed it; resolves with whether it was gone. */
+  mend(): Promise<boolean>;
 }
 
 const WHAT_TO_DO = 'restore the file, or remove it so that the agent attests anew';
@@ -28,26 +31,40 @@ export async function openAgentData(directory: string): Promise<AgentDataFile> {
   } catch (error) {
     throw wrapFault('failed to open storage', error);
   }
-  let lastWrite: Promise<unknown> = Promise.resolve();
+  const write = async (changed: AgentData): Promise<void> => {
+    await writeFileAtomically(path, formatAgentData(changed), { mode: 0o600 }).catch(
+      (error: unknown) => {
+        throw wrapFault('failed to write data file', error);
+      },
+    );
+    data = changed;
+  };
+  let last: Promise<unknown> = Promise.resolve();
+  const inTurn = <T>(step: () => Promise<T>): Promise<T> => {
+    const turn = last.then(step);
+    last = turn.catch(() => undefined); // its caller is told
+    return turn;
+  };
   return {
     get data() {
       return data;
     },
-    update(change) {
-      const write = lastWrite.then(async () => {
-        const changed = { ...data, ...change };
-        await writeFileAtomically(path, formatAgentData(changed), { mode: 0o600 }).catch(
-          (error: unknown) => {
-            throw wrapFault('failed to write data file', error);
-          },
-        );
-        data = changed;
-      });
-      lastWrite = write.catch(() => undefined); // its caller is told
-      return write;
-    },
+    update: (change) => inTurn(() => write({ ...data, ...change })),
+    mend: () =>
+      inTurn(async () => {
+        if (!(await isGone(path))) return false;
+        await openDataDirectory(directory);
+        await write(data);
+        return true;
+      }),
   };
 }
+
+const isGone = (path: string): Promise<boolean> =>
+  stat(path).then(
+    () => false,
+    (error: NodeJS.ErrnoException) => error.code === 'ENOENT',
+  );
 
 async function readAgentData(path: string): Promise<AgentData> {
   let bytes: Uint8Array;

@@ -139,6 +139,17 @@ describe('the file', () => {
     assert.equal(file.data.reattestable, true);
   });
 
+  test('comes back with its directory when it was removed, and not otherwise', async () => {
+    await using place = await temporary();
+    const file = await openAgentData(join(place.directory, 'data'));
+    await file.update({ reattestable: true });
+    assert.equal(await file.mend(), false);
+    await rm(join(place.directory, 'data'), { recursive: true });
+    assert.equal(await file.mend(), true);
+    const { data } = await openAgentData(join(place.directory, 'data'));
+    assert.equal(data.reattestable, true);
+  });
+
   test('refuses a file that it cannot understand, and leaves it as it is', async () => {
     await using place = await temporary();
     await writeFile(place.path, '{"svid":["AAAA"]}');

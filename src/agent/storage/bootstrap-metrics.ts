@@ -16,6 +16,7 @@ export function tellingBootstrap(file: AgentDataFile, metrics: Metrics): AgentDa
     get data() {
       return file.data;
     },
+    mend: () => file.mend(),
     async update(change) {
       await file.update(change);
       if (change.bootstrap !== undefined) tell(metrics, file.data.bootstrap);

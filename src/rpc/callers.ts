@@ -14,20 +14,29 @@ export type Caller<Peer> = {
   /** The call's, once it has asked for one. */
   slot?: Slot;
 };
+/** The calls of one connection that are not over. */
+export type OpenCalls = Set<object>;
 
-/** Remembers whose connection a call came on, and gives its slot back when it is over. */
-export function callerKeeper<Peer>(callers: Callers<Peer>, peer: Peer): ServerInterceptor {
+/** Remembers whose connection a call came on, and which are open; gives a call's slot back when it is over. */
+export function callerKeeper<Peer>(
+  callers: Callers<Peer>,
+  peer: Peer,
+  open: OpenCalls,
+): ServerInterceptor {
   const slots = new CallSlots();
   return (_method, call) => {
     const caller: Caller<Peer> = { peer, slots };
+    open.add(caller);
+    const over = () => {
+      open.delete(caller);
+      caller.slot?.release();
+    };
     const listener = new ServerListenerBuilder()
       .withOnReceiveMetadata((metadata, next) => {
         callers.set(metadata, caller);
         next(metadata);
       })
-      .withOnCancel(() => {
-        caller.slot?.release();
-      })
+      .withOnCancel(over)
       .build();
     return new ServerInterceptingCall(call, {
       start: (next) => {
@@ -35,7 +44,7 @@ export function callerKeeper<Peer>(callers: Callers<Peer>, peer: Peer): ServerIn
       },
       // Comes when the answer before it is out of our hands.
       sendStatus: (status, next) => {
-        caller.slot?.release();
+        over();
         next(status);
       },
     });

@@ -17,6 +17,11 @@ import { listenUnix } from './unix-socket.ts';
 /** What a call is answered with: much. */
 const ANSWER_BYTES = 1024 * 1024;
 
+/** The answer has come: it is much, and means nothing. */
+const isUnreadable = (error: unknown): void => {
+  assert.match(String(error), /illegal tag|Error parsing|deserializ/i);
+};
+
 /** A server of one method, and what it accepted. */
 async function start(
   t: TestContext,
@@ -46,14 +51,18 @@ async function start(
     directoryMode: 0o700,
     onConnection: (socket) => {
       accepted.push(socket);
-      server.inject(socket, undefined);
+      // As a listener that looks first who is there: the client's words have come by then.
+      socket.once('readable', () => {
+        server.inject(socket, undefined);
+      });
     },
   });
   t.after(async () => {
     listener.close();
     await server[Symbol.asyncDispose]();
   });
-  return { path, accepted, calls: () => calls };
+  const shutDown = (milliseconds: number) => server.shutDown(milliseconds);
+  return { path, accepted, calls: () => calls, shutDown };
 }
 
 const frame = (type: number, stream: number, payload = Buffer.alloc(0), flags = 0): Buffer => {
@@ -70,29 +79,71 @@ const preface = Buffer.concat([
   frame(SETTINGS, 0),
 ]);
 /** `:method POST`, `:scheme http`, `:path /x`, `:authority x`, and no end of the stream (RFC 7541 §6). */
-const call = frame(
-  HEADERS,
-  1,
-  Buffer.from([0x83, 0x86, 0x04, 0x02, 0x2f, 0x78, 0x01, 0x01, 0x78]),
-  4,
-);
+const HEADER_BLOCK = Buffer.from([0x83, 0x86, 0x04, 0x02, 0x2f, 0x78, 0x01, 0x01, 0x78]);
+const call = frame(HEADERS, 1, HEADER_BLOCK, 4);
+/** Node gives the connection up, and closes it no more. */
+const dying = Buffer.concat([preface, call, frame(GOAWAY, 0, Buffer.alloc(8)), frame(DATA, 0)]);
+/** One more header, by its name. */
+const literal = (name: string, value: string): Buffer =>
+  Buffer.concat([
+    Buffer.alloc(1),
+    ...[name, value].flatMap((text) => [Buffer.of(text.length), Buffer.from(text)]),
+  ]);
 
 test('who says goodbye and then nonsense in the middle of a call does not stay', async (t) => {
   const { path, accepted } = await start(t, { keepAliveMilliseconds: 50 });
   const client = connect(path);
   client.on('error', () => undefined);
   client.resume();
-  client.write(Buffer.concat([preface, call, frame(GOAWAY, 0, Buffer.alloc(8)), frame(DATA, 0)]));
+  client.write(dying);
   await eventually(() => accepted.length === 1, 'the connection');
   client.destroy();
   await eventually(() => accepted[0]?.destroyed === true, 'the end of the connection');
+});
+
+for (const [what, contentType] of [
+  ['that is no gRPC', 'text/plain'],
+  ['of gRPC', 'application/grpc'],
+] as const) {
+  test(`a call ${what} that is over before it is looked at costs its connection and nothing else`, async (t) => {
+    const { path, accepted } = await start(t);
+    const client = connect(path);
+    client.on('error', () => undefined);
+    client.resume();
+    const type = literal('content-type', contentType);
+    const begun = frame(HEADERS, 1, Buffer.concat([HEADER_BLOCK, type]), 4);
+    client.write(Buffer.concat([preface, begun, frame(DATA, 0)])); // which ends the connection
+    await eventually(() => accepted[0]?.destroyed === true, 'the end of the connection');
+    using channel = dial({ address: `unix:${path}`, maxReceiveBytes: 2 * ANSWER_BYTES });
+    await channel.client(Health).check({}).catch(isUnreadable);
+  });
+}
+
+test('what a header says is not written past the log', async (t) => {
+  const { path, calls } = await start(t);
+  const written = t.mock.method(console, 'error', () => undefined);
+  const client = connect(path);
+  t.after(() => client.destroy());
+  client.on('error', () => undefined);
+  client.resume();
+  const headers = [
+    HEADER_BLOCK.subarray(0, 2),
+    literal(':path', '/grpc.health.v1.Health/Check'),
+    literal(':authority', 'x'),
+    literal('content-type', 'application/grpc'),
+    literal('grpc-%', 'made up'),
+  ];
+  const begun = frame(HEADERS, 1, Buffer.concat(headers), 4);
+  client.write(Buffer.concat([preface, begun, frame(DATA, 1, Buffer.alloc(5), 1)]));
+  await eventually(() => calls() === 1, 'the call');
+  assert.equal(written.mock.callCount(), 0);
 });
 
 test('who answers no ping does not stay, and who does may', async (t) => {
   const { path, accepted } = await start(t, { keepAliveMilliseconds: 50 });
   using channel = dial({ address: `unix:${path}`, maxReceiveBytes: 2 * ANSWER_BYTES });
   const living = channel.client(Health);
-  await living.check({}).catch(() => undefined);
+  await living.check({}).catch(isUnreadable);
   const silent = connect(path);
   silent.resume();
   silent.write(preface);
@@ -126,4 +177,19 @@ test('who reads no answer gets no more calls, and costs a bounded memory', async
   }
   await eventually(() => refused >= 40, `refusals; there are ${refused}`);
   assert.ok(calls() >= 4 && calls() <= 20, `${calls()} calls`);
+});
+
+test('a connection that is dead is not waited for', async (t) => {
+  const { path, accepted, shutDown } = await start(t);
+  const client = connect(path);
+  client.on('error', () => undefined);
+  client.resume();
+  client.write(dying);
+  await eventually(() => accepted.length === 1, 'the connection');
+  client.destroy();
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  assert.equal(accepted[0]?.destroyed, false);
+  const started = performance.now();
+  assert.equal(await shutDown(10_000), true);
+  assert.ok(performance.now() - started < 5000);
 });

@@ -3,14 +3,17 @@ import type { DescMessage, Message } from '@bufbuild/protobuf';
 import {
   experimental,
   type handleServerStreamingCall as GrpcHandler,
+  logVerbosity,
   Metadata,
   Server,
   ServerCredentials,
   type ServerErrorResponse,
+  setLogVerbosity,
 } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
-import { type Caller, type Callers, callerKeeper } from './callers.ts';
+import { type Caller, type Callers, callerKeeper, type OpenCalls } from './callers.ts';
+import { passOverDeadStreams } from './dead-streams.ts';
 import { type Lifetime, lifetimeOf } from './lifetime.ts';
 import {
   type BoundMethod,
@@ -93,12 +96,15 @@ const DEFAULT_MAX_CONNECTION_MEGABYTES = 32;
 const KEEP_ALIVE_MILLISECONDS = 60_000;
 const KEEP_ALIVE_TIMEOUT_MILLISECONDS = 20_000;
 
+/** What a client may take to answer a goodbye. */
+const IDLE_GRACE_MILLISECONDS = 1000;
 /** Sessions are destroyed by us; this only has to be later. */
 const DRAIN_MARGIN_MILLISECONDS = 1000;
 
 type Connection = {
   readonly socket: Duplex;
   readonly injector: ReturnType<Server['createConnectionInjector']>;
+  readonly open: OpenCalls;
 };
 
 export function createRpcServer<Peer, Context>(
@@ -123,6 +129,9 @@ export function createRpcServer<Peer, Context>(
       'grpc.max_connection_age_grace_ms': options.maxConnectionAgeGraceMilliseconds,
     }),
   });
+  // It would write what callers sent on standard error, past our log.
+  setLogVerbosity(logVerbosity.NONE);
+  passOverDeadStreams(server);
   answerUnknownMethods(server, new Set(options.services.map(({ desc }) => desc.typeName)));
   const callers: Callers<Peer> = new WeakMap();
   const connections = new Set<Connection>();
@@ -141,6 +150,13 @@ export function createRpcServer<Peer, Context>(
     }
     checkClosed();
     let graceful = true;
+    // Whoever has no call, and does not heed the goodbye, is not waited for.
+    const idle = setTimeout(
+      () => {
+        for (const { socket, open } of connections) if (open.size === 0) socket.destroy();
+      },
+      Math.min(graceMilliseconds, IDLE_GRACE_MILLISECONDS),
+    );
     const timer = setTimeout(() => {
       graceful = false;
       stopping.abort(new Fault('unavailable', 'server is shutting down'));
@@ -148,6 +164,7 @@ export function createRpcServer<Peer, Context>(
     }, graceMilliseconds);
     await allClosed;
     clearTimeout(timer);
+    clearTimeout(idle);
     stopping.abort(new Fault('unavailable', 'server is shutting down'));
     server.forceShutdown();
     return graceful;
@@ -158,11 +175,12 @@ export function createRpcServer<Peer, Context>(
         socket.destroy();
         return;
       }
+      const open: OpenCalls = new Set();
       const credentials = experimental.createServerCredentialsWithInterceptors(
         ServerCredentials.createInsecure(),
-        [callerKeeper(callers, peer)],
+        [callerKeeper(callers, peer, open)],
       );
-      const connection = { socket, injector: server.createConnectionInjector(credentials) };
+      const connection = { socket, injector: server.createConnectionInjector(credentials), open };
       connections.add(connection);
       // Without destroy() every closed connection would leave an HTTP/2 server behind.
       socket.once('close', () => {

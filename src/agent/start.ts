@@ -10,9 +10,7 @@ import { countedKeyManager } from '../plugins/key-manager/counted-key-manager.ts
 import { reflectionServices } from '../rpc/reflection.ts';
 import type { BoundService } from '../rpc/service.ts';
 import { checkSocketFree, checkSocketPath } from '../rpc/unix-socket.ts';
-import { startAdmin } from './admin/start-admin.ts';
 import { requireBrokers } from './broker/settings.ts';
-import { startBroker } from './broker/start-broker.ts';
 import type { AgentConfig } from './config.ts';
 import { type AgentCore, type AgentCoreOptions, startCore } from './core.ts';
 import { agentHealth } from './endpoint/agent-health.ts';
@@ -93,8 +91,15 @@ export async function startAgent(config: AgentConfig, given: AgentEnv): Promise<
   );
   const local = { ...env, ...core, config, attest, metrics };
   const { workloadAttestors: attestors } = plugins;
-  opened.use(await startAdmin({ ...local, attestors, startedAt }));
-  opened.use(await startBroker(local));
+  // Loaded where they are wanted only: each agent counts what it keeps in memory.
+  if (config.adminSocketPath !== undefined) {
+    const { startAdmin } = await import('./admin/start-admin.ts');
+    opened.use(await startAdmin({ ...local, attestors, startedAt }));
+  }
+  if (config.broker !== undefined) {
+    const { startBroker } = await import('./broker/start-broker.ts');
+    opened.use(await startBroker(local));
+  }
   if (hasPublicEndpoint(config)) {
     const endpoint = publicEndpoint(config, env, telemetry, core, attest);
     opened.use(await servePublicEndpoint(endpoint.options));

@@ -19,6 +19,11 @@ export class JwtSvidCache {
     return svid;
   }
 
+  /** The same, but it does not count as use. */
+  peek(id: SpiffeId, audience: readonly string[]): JwtSvid | undefined {
+    return this.#svids.get(jwtSvidKey(id, audience));
+  }
+
   /** Makes room first, even where a token is replaced, as SPIRE does. */
   set(id: SpiffeId, audience: readonly string[], svid: JwtSvid): void {
     if (this.#svids.size >= this.#maxSize) this.#dropFirst();

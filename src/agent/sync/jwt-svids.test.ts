@@ -8,11 +8,13 @@ import type { AgentCoreOptions } from '../core.ts';
 async function jwtWorld(more: Partial<AgentCoreOptions> = {}) {
   const world = await AgentWorld.create();
   world.server.entries = [fakeEntry('web', ['unix:uid:1'])];
-  const { identities } = await world.start(more);
+  const agent = await world.start(more);
+  const { identities } = agent;
   const [entry] = identities.matchingEntries(new Set(['unix:uid:1']));
   assert.ok(entry);
   return {
     world,
+    agent,
     server: world.server,
     fetched: () => world.server.countOf('NewJWTSVID'),
     fetch: (audience = ['a'], signal: AbortSignal = new AbortController().signal) =>
@@ -119,4 +121,44 @@ test('when the last caller has left, the server is not asked any more', async ()
   jwt.server.failures.delete('NewJWTSVID');
   assert.ok(await jwt.fetch(), 'the next one asks anew');
   assert.equal(jwt.fetched(), 2);
+});
+
+test('a token that was asked for is renewed before it is asked for again; one that was not, is not', async () => {
+  await using jwt = await jwtWorld();
+  const { pass, stop } = jwt.world.run(jwt.agent);
+  const first = await jwt.fetch();
+  await pass(140);
+  assert.equal(jwt.fetched(), 1);
+  await pass(20);
+  await jwt.server.reached('NewJWTSVID', 2);
+  await until(() => jwt.agent.status.jwtSvidCount === 1, 'the new token');
+  await pass(1);
+  const second = await jwt.fetch();
+  assert.notEqual(second, first);
+  assert.equal(jwt.fetched(), 2, 'it was there');
+  await pass(160);
+  assert.equal(jwt.fetched(), 3, 'it was asked for once more');
+  await pass(320);
+  assert.equal(jwt.fetched(), 3, 'nobody asks any more');
+  await stop();
+});
+
+test('no token of an entry that is gone is renewed', async () => {
+  await using jwt = await jwtWorld();
+  const { pass, stop } = jwt.world.run(jwt.agent);
+  await jwt.fetch();
+  jwt.server.entries = [];
+  await pass(200);
+  assert.equal(jwt.fetched(), 1);
+  await stop();
+});
+
+test('who asks while a token is renewed ahead shares that request', async () => {
+  await using jwt = await jwtWorld();
+  await jwt.fetch();
+  await jwt.world.clock.advance({ seconds: 200 });
+  const { pass, stop } = jwt.world.run(jwt.agent);
+  await Promise.all([pass(6), jwt.fetch(), jwt.fetch()]);
+  assert.equal(jwt.fetched(), 2);
+  await stop();
 });

@@ -16,6 +16,8 @@ import type { Identities, JwtSvid } from '../identities.ts';
 import { isPastHalfLife } from '../rotation.ts';
 import { rpcFailure } from '../server/rpc-failure.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { AskedTokens } from './asked-tokens.ts';
+import { mapConcurrently } from './map-concurrently.ts';
 
 export type JwtSvidsDeps = {
   readonly connection: Pick<ServerConnection, 'call'>;
@@ -41,6 +43,8 @@ type Renewal = {
 
 /** For a caller who has no token at all. */
 const REQUEST_MILLISECONDS = 30_000;
+/** So many tokens are renewed at once before anybody asks. */
+const RENEWED_AT_ONCE = 4;
 const RETRY = { initialMs: 1000, maxMs: 24_000, multiplier: 1.5, jitter: 0.1 };
 
 const SIZE = ['jwt_svid_cache_size'];
@@ -60,12 +64,14 @@ const finalKinds: ReadonlySet<FaultKind> = new Set([
 export class JwtSvids {
   readonly #deps: JwtSvidsDeps;
   readonly #cache: JwtSvidCache;
+  readonly #asked: AskedTokens;
   /** One request at a time for the same token; whoever asks meanwhile waits for it too. */
   readonly #underWay = new Map<string, Renewal>();
 
   constructor(deps: JwtSvidsDeps) {
     this.#deps = deps;
     this.#cache = new JwtSvidCache(deps.maxSize);
+    this.#asked = new AskedTokens(deps.maxSize);
     const { signal } = deps;
     const stop = () => {
       for (const { ended } of this.#underWay.values()) ended.abort(signal.reason);
@@ -76,12 +82,33 @@ export class JwtSvids {
   /** As `Identities.fetchJwtSvid`. */
   async fetch(entry: Entry, audience: readonly string[], signal: AbortSignal): Promise<JwtSvid> {
     signal.throwIfAborted();
+    const key = keyOf(entry, audience);
+    this.#asked.note(key, { entry, audience });
+    return this.#get(key, entry, audience, signal);
+  }
+
+  /**
+   * Renews what was asked for since it was last renewed and has lived half its life, so that who asks again need not
+   * wait. Failures are told; whoever asks tries again.
+   */
+  async renewAhead(isAuthorized: (entryId: string) => boolean): Promise<void> {
+    const due = this.#asked.take(({ entry, audience }) => {
+      const cached = this.#cache.peek(entry.spiffeId, audience);
+      return cached === undefined || this.#isDue(cached);
+    }, isAuthorized);
+    await mapConcurrently(due, RENEWED_AT_ONCE, ({ entry, audience }) =>
+      this.#get(keyOf(entry, audience), entry, audience, this.#deps.signal).catch(() => undefined),
+    );
+  }
+
+  async #get(
+    key: string,
+    entry: Entry,
+    audience: readonly string[],
+    signal: AbortSignal,
+  ): Promise<JwtSvid> {
     const cached = this.#cache.get(entry.spiffeId, audience);
-    const now = unixSeconds(this.#deps.clock);
-    if (cached !== undefined && !isPastHalfLife(lifetimeOf(cached), now, this.#deps.random)) {
-      return cached;
-    }
-    const key = `${entry.id} ${jwtSvidKey(entry.spiffeId, audience)}`;
+    if (cached !== undefined && !this.#isDue(cached)) return cached;
     const renewal = this.#underWay.get(key) ?? this.#start(key, entry, audience, cached);
     renewal.waiting++;
     try {
@@ -90,6 +117,11 @@ export class JwtSvids {
       renewal.waiting--;
       if (renewal.waiting === 0) this.#abandon(key, renewal);
     }
+  }
+
+  #isDue(svid: JwtSvid): boolean {
+    const { clock, random } = this.#deps;
+    return isPastHalfLife(lifetimeOf(svid), unixSeconds(clock), random);
   }
 
   /** Forgets what these keys have signed. */
@@ -179,7 +211,9 @@ export class JwtSvids {
     const backoff = createBackoff({ clock, random, ...RETRY });
     for (;;) {
       try {
-        return await this.#fetch(entry, audience, endsAt - clock.now(), signal);
+        // The clock may have been set back meanwhile.
+        const left = Math.min(REQUEST_MILLISECONDS, endsAt - clock.now());
+        return await this.#fetch(entry, audience, left, signal);
       } catch (error) {
         const pause = backoff.next() ?? 0;
         const mayHelp = !signal.aborted && !finalKinds.has(kindOf(error));
@@ -213,6 +247,10 @@ export class JwtSvids {
     return jwtSvidFromServer(svid);
   }
 }
+
+/** Entries of one SPIFFE ID share their tokens, but each asks for itself. */
+const keyOf = (entry: Entry, audience: readonly string[]): string =>
+  `${entry.id} ${jwtSvidKey(entry.spiffeId, audience)}`;
 
 type Fetched = { readonly id: SpiffeId; readonly svid: JwtSvid };
 

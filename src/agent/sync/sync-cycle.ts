@@ -20,7 +20,7 @@ export type SyncCycleDeps = {
   readonly fetchUpdates: (signal: AbortSignal) => Promise<ServerUpdates>;
   readonly cache: X509Cache;
   readonly storeCache: StoreCache;
-  readonly jwtSvids: Pick<JwtSvids, 'dropSignedBy'>;
+  readonly jwtSvids: Pick<JwtSvids, 'dropSignedBy' | 'renewAhead'>;
   readonly minter: Pick<X509SvidMinter, 'mint'>;
   /** For what goes to stores of SVIDs; its calls grow and shrink by themselves. */
   readonly storeMinter: Pick<X509SvidMinter, 'mint'>;
@@ -70,6 +70,8 @@ export class SyncCycle {
     this.#tell('svid_store', storeCache.update(toStore, bundles, this.#isDue));
     const stale = storeCache.staleEntries();
     if (stale.length > 0) storeCache.setSvids(await storeMinter.mint(stale, signal));
+    const ids = new Set(ofWorkloads.map(({ id }) => id));
+    void this.#deps.jwtSvids.renewAhead((id) => ids.has(id)); // holds nobody up, and never throws
   }
 
   /** One pass over what workloads need; what one call cannot ask for is left to the next. */

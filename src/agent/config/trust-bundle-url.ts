@@ -1,4 +1,5 @@
-import { goQuote } from '../../base/go-quote.ts';
+import { attempt } from '../../base/complaints.ts';
+import { parseGoUrl } from '../../base/go-url.ts';
 import type { Located } from '../../base/located.ts';
 import type { Problems } from '../../base/problems.ts';
 
@@ -8,12 +9,14 @@ export function checkTrustBundleUrl(
   overUnixSocket: boolean,
   problems: Problems,
 ): void {
-  const broken = whyNotUrl(text);
-  if (broken !== undefined) {
-    problems.add(`unable to parse trust bundle URL: parse ${goQuote(text)}: ${broken}`, position);
-    return;
-  }
-  const scheme = /^([A-Za-z][A-Za-z0-9+.-]*):/.exec(text)?.[1]?.toLowerCase() ?? '';
+  const url = attempt(
+    problems,
+    () => parseGoUrl(text),
+    (reason) => `unable to parse trust bundle URL: ${reason}`,
+    position,
+  );
+  if (url === undefined) return;
+  const { scheme } = url;
   if (!overUnixSocket) {
     if (scheme !== 'https') problems.add('trust bundle URL must start with https://', position);
     return;
@@ -31,20 +34,6 @@ export function checkTrustBundleUrl(
       return;
     }
   }
-}
-
-/** In Go's words. */
-function whyNotUrl(text: string): string | undefined {
-  // oxlint-disable-next-line no-control-regex -- control characters are what is looked for
-  if (/[\0-\x1f\x7f]/.test(text)) return 'net/url: invalid control character in URL';
-  if (text.startsWith(':')) return 'missing protocol scheme';
-  const escape = /%(?![0-9a-fA-F]{2}).{0,2}/.exec(text.split(/[?#]/, 1)[0] ?? '')?.[0];
-  if (escape !== undefined) return `invalid URL escape ${goQuote(escape)}`;
-  const port = /^[a-z]+:\/\/[^/?#]*:([^/?#:\]]*)(?=[/?#]|$)/i.exec(text)?.[1];
-  if (port !== undefined && !/^\d*$/.test(port)) {
-    return `invalid port ${goQuote(`:${port}`)} after host`;
-  }
-  return undefined;
 }
 
 function queryKeys(text: string): string[] {

@@ -6,8 +6,8 @@ export interface ManagedKey extends Signer {
   readonly id: string;
   readonly keyType: KeyType;
   /**
-   * The private half as PKCS#8 DER, for the agent's own TLS connections: OpenSSL signs their handshakes itself. Absent
-   * where the key cannot leave its manager.
+   * The private half as PKCS#8 DER, for the agent's own TLS connections and the server's bundle endpoint: OpenSSL signs
+   * their handshakes itself. Absent where the key cannot leave its manager.
    */
   toPkcs8?(): Uint8Array;
 }

@@ -4,6 +4,7 @@ import { connect as connectHttp2 } from 'node:http2';
 import { get } from 'node:https';
 import { connect, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { setTimeout as pause } from 'node:timers/promises';
 import { type ConnectionOptions, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import type { Holder } from '../../../../test/kit/certificates.ts';
 import { WebOfTrust } from '../../../../test/kit/https-endpoint.ts';
@@ -197,6 +198,25 @@ test('what is no TLS, or no HTTP, hurts nobody', async (t) => {
     await eventually(() => socket.closed, 'it is turned away', 5000);
   }
   assert.equal(await over1(port, web.pem), 'hello');
+});
+
+test('clients that go in the middle of it hurt nobody', async (t) => {
+  const { port, web, dialPlain } = await start(t);
+  for (let round = 0; round < 60; round++) {
+    const plain = dialPlain();
+    const session = connectHttp2(`https://127.0.0.1:${port}`, {
+      createConnection: () =>
+        tlsConnect({ socket: plain, ca: web.pem, servername: 'localhost', ALPNProtocols: ['h2'] }),
+    });
+    session.on('error', () => undefined);
+    for (let requests = 0; requests < 5; requests++) {
+      session.request({ ':path': '/' }).on('error', () => undefined);
+    }
+    setTimeout(() => plain.resetAndDestroy(), round % 20);
+  }
+  await eventually(async () => (await over1(port, web.pem)) === 'hello', 'an answer');
+  await pause(100);
+  assert.equal(await over2(port, web.pem), 'hello');
 });
 
 test('who is not admitted is turned away before the handshake', async (t) => {

@@ -129,7 +129,7 @@ const bundleService = (deps: ServerServicesDeps) =>
     appendBundle: (request, call) => appendBundle(deps, request, call),
     publishJWTAuthority: (request, call) => publishJwtAuthority(deps, request, call),
     publishWITAuthority: unimplemented(WIT_MISSING),
-    listFederatedBundles: (request) => listFederatedBundles(deps, request),
+    listFederatedBundles: (request, call) => listFederatedBundles(deps, request, call),
     getFederatedBundle: (request, call) => getFederatedBundle(deps, request, call),
     batchCreateFederatedBundle: (request, call) => batchCreateFederatedBundle(deps, request, call),
     batchUpdateFederatedBundle: (request, call) => batchUpdateFederatedBundle(deps, request, call),
@@ -172,7 +172,8 @@ const debugService = (deps: ServerServicesDeps) =>
 
 const trustDomainService = (deps: ServerServicesDeps) =>
   implement<typeof TrustDomain, Call>(TrustDomain, {
-    listFederationRelationships: (request) => listFederationRelationships(deps, request),
+    listFederationRelationships: (request, call) =>
+      listFederationRelationships(deps, request, call),
     getFederationRelationship: (request, call) => getFederationRelationship(deps, request, call),
     batchCreateFederationRelationship: (request, call) =>
       batchCreateFederationRelationship(deps, request, call),

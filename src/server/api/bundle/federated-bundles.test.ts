@@ -1,12 +1,14 @@
 import assert from 'node:assert/strict';
 import { before, test } from 'node:test';
-import { create } from '@bufbuild/protobuf';
+import { create, fromBinary } from '@bufbuild/protobuf';
 import { type Init, testCall } from '../../../../test/kit/api-call.ts';
 import { apiSuite } from '../../../../test/kit/api-world.ts';
 import {
   GetFederatedBundleRequestSchema,
   ListFederatedBundlesRequestSchema,
+  ListFederatedBundlesResponseSchema,
 } from '../../../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
+import { BundleSchema } from '../../../wire/gen/spire/api/types/bundle_pb.ts';
 import { getFederatedBundle } from './get-federated-bundle.ts';
 import { listFederatedBundles } from './list-federated-bundles.ts';
 
@@ -20,12 +22,12 @@ apiSuite('GetFederatedBundle and ListFederatedBundles', (world) => {
     getFederatedBundle(world.deps, create(GetFederatedBundleRequestSchema, init), call);
   const list = async (init: Init<typeof ListFederatedBundlesRequestSchema>) => {
     const request = create(ListFederatedBundlesRequestSchema, init);
-    const answer = await listFederatedBundles(world.deps, request);
-    assert.ok('bundles' in answer);
+    const { bytes } = await listFederatedBundles(world.deps, request, testCall());
+    const { bundles, nextPageToken } = fromBinary(ListFederatedBundlesResponseSchema, bytes);
     return {
-      names: answer.bundles?.map(({ trustDomain }) => trustDomain),
-      token: answer.nextPageToken ?? '',
-      bundles: answer.bundles,
+      names: bundles.map(({ trustDomain }) => trustDomain),
+      token: nextPageToken,
+      bundles,
     };
   };
 
@@ -86,7 +88,8 @@ apiSuite('GetFederatedBundle and ListFederatedBundles', (world) => {
 
   test('lists the fields of the mask', async () => {
     const { bundles } = await list({ outputMask: { sequenceNumber: true } });
-    assert.deepEqual(bundles?.[0], { trustDomain: 'b.test', sequenceNumber: 7n });
+    const expected = create(BundleSchema, { trustDomain: 'b.test', sequenceNumber: 7n });
+    assert.deepEqual(bundles[0], expected);
   });
 
   test('refuses a token that is none', async () => {

@@ -1,5 +1,4 @@
-import { create, toBinary } from '@bufbuild/protobuf';
-import { type Encoded, encoded } from '../../../rpc/service.ts';
+import type { Encoded } from '../../../rpc/service.ts';
 import type { Entry } from '../../../spiffe/entry.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { encodeEntryOnce } from '../../../wire/entry.ts';
@@ -7,10 +6,9 @@ import {
   type ListEntriesRequest,
   ListEntriesResponseSchema,
 } from '../../../wire/gen/spire/api/server/entry/v1/entry_pb.ts';
-import { joinMessages } from '../../../wire/join-messages.ts';
 import type { EntryRegistry } from '../../registry/contract.ts';
 import type { Call } from '../call.ts';
-import { encodeList } from '../encode-list.ts';
+import { listAnswer } from '../list-answer.ts';
 import { answerPage } from '../page.ts';
 import { entryFilterFromProto } from './entry-filter.ts';
 
@@ -30,13 +28,11 @@ export async function listEntries(
   call: Pick<Call, 'audit' | 'signal'>,
 ): Promise<Encoded> {
   const filter = entryFilterFromProto(request.filter, trustDomain, FAILURE, call);
-  const page = answerPage(entries.select(filter), request, TOKEN_FAILURE);
-  const encode = (entry: Entry) => encodeEntryOnce(entry, request.outputMask);
-  const messages = await encodeList(page.values, encode, call);
-  const { nextPageToken } = page;
-  const rest = toBinary(
+  return listAnswer(
     ListEntriesResponseSchema,
-    create(ListEntriesResponseSchema, { nextPageToken }),
+    ENTRIES,
+    (entry: Entry) => encodeEntryOnce(entry, request.outputMask),
+    answerPage(entries.select(filter), request, TOKEN_FAILURE),
+    call,
   );
-  return encoded(Buffer.concat([joinMessages(ENTRIES, messages), rest]));
 }

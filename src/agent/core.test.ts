@@ -127,6 +127,33 @@ describe('a start', () => {
   });
 });
 
+describe('an agent that wants its keys agreed on in a way that lasts', () => {
+  const requirePostQuantum = true;
+
+  test('talks to a server that can', async () => {
+    await using world = await AgentWorld.create();
+    world.server.entries = [fakeEntry('web', ['unix:uid:1'])];
+    const agent = await world.start({ requirePostQuantum });
+    assert.equal(agent.status.x509SvidCount, 1);
+  });
+
+  test('attests to no other', async () => {
+    await using world = await AgentWorld.create({ tlsGroups: 'X25519' });
+    await startsInVain(world, { requirePostQuantum });
+    assert.equal(world.server.calls.length, 0);
+    assert.match(world.errorOf('Failed to retrieve attestation result'), /handshake failed/);
+  });
+
+  test('where it believes anybody, that begins with what it knows of the server', async () => {
+    await using world = await AgentWorld.create({ tlsGroups: 'X25519' });
+    await startsInVain(world, { requirePostQuantum, bundleSource: { kind: 'insecure' } });
+    assert.deepEqual(
+      world.server.calls.map(({ method }) => method),
+      ['AttestAgent', 'GetBundle'],
+    );
+  });
+});
+
 describe('a start that fails', () => {
   test('is tried again with growing pauses for a minute, then ends with the last error', async () => {
     await using world = await AgentWorld.create();

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { type AgentCore, type AgentCoreOptions, startCore } from '../../src/agent/core.ts';
 import { openAgentData } from '../../src/agent/storage/agent-data-file.ts';
-import type { Clock } from '../../src/base/clock.ts';
 import { writePem } from '../../src/crypto/pem.ts';
 import { noMetrics } from '../../src/ops/metrics.ts';
 import { noTracer } from '../../src/ops/tracing.ts';
@@ -16,7 +15,7 @@ import { parseSelector } from '../../src/spiffe/selector.ts';
 import { SpiffeId } from '../../src/spiffe/spiffe-id.ts';
 import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
 import { VirtualClock } from './clock.ts';
-import { FakeServer } from './fake-server.ts';
+import { FakeServer, type FakeServerOptions } from './fake-server.ts';
 import { type LogLine, recordingLog } from './recording-log.ts';
 
 export const fakeTrustDomain = TrustDomain.parse('fake.test');
@@ -62,7 +61,9 @@ export class AgentWorld implements AsyncDisposable {
   }
 
   /** The server's certificates are of the time of `clock`, by default the world's own. */
-  static async create(more: { readonly clock?: Pick<Clock, 'now'> } = {}): Promise<AgentWorld> {
+  static async create(
+    more: Partial<Pick<FakeServerOptions, 'clock' | 'tlsGroups'>> = {},
+  ): Promise<AgentWorld> {
     const clock = new VirtualClock();
     const server = await FakeServer.start({ clock, trustDomain: fakeTrustDomain, ...more });
     const directory = await mkdtemp(join(tmpdir(), 'agent-'));

@@ -19,14 +19,16 @@ import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts'
 import { Bundle as BundleApi } from '../../src/wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
 import { Entry as EntryApi } from '../../src/wire/gen/spire/api/server/entry/v1/entry_pb.ts';
 import { SVID } from '../../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
-import { Watch } from '../../src/wire/gen/steeple/server/watch/v1/watch_pb.ts';
 import type { EntryMask } from '../../src/wire/gen/spire/api/types/entry_pb.ts';
+import { Watch } from '../../src/wire/gen/steeple/server/watch/v1/watch_pb.ts';
 import { spiffeIdToProto } from '../../src/wire/spiffe-id.ts';
 import { TestCa } from './test-ca.ts';
 
 export type FakeServerOptions = {
   readonly clock: Pick<Clock, 'now'>;
   readonly trustDomain?: TrustDomain;
+  /** How it may agree on keys, in OpenSSL's names; OpenSSL's own choice if absent. */
+  readonly tlsGroups?: string;
 };
 
 /** Who called: the leaf that was presented, if any. */
@@ -84,12 +86,15 @@ export class FakeServer implements AsyncDisposable {
   static async start({
     clock,
     trustDomain = TrustDomain.parse('fake.test'),
+    tlsGroups,
   }: FakeServerOptions): Promise<FakeServer> {
     const now = unixSeconds(clock);
     const lifetime = { notBefore: now - 10, notAfter: now + 10 * YEAR };
     const ca = await TestCa.create(trustDomain, lifetime);
     let rpc: RpcServer<Peer> | undefined;
-    const tls = await tlsServer(ca, lifetime, (socket) => rpc?.inject(socket, peerOf(socket)));
+    const tls = await tlsServer(ca, lifetime, tlsGroups, (socket) =>
+      rpc?.inject(socket, peerOf(socket)),
+    );
     const server = new FakeServer(ca, tls.port, clock, async () => {
       await rpc?.[Symbol.asyncDispose]();
       await tls.close();
@@ -290,6 +295,7 @@ function partly<S extends DescService>(
 async function tlsServer(
   ca: TestCa,
   lifetime: { notBefore: number; notAfter: number },
+  tlsGroups: string | undefined,
   onConnection: (socket: TLSSocket) => void,
 ) {
   const { chain, key } = await ca.serverSvid(lifetime);
@@ -297,6 +303,7 @@ async function tlsServer(
     cert: chain.map((der) => writePem('CERTIFICATE', der)).join(''),
     key: writePem('PRIVATE KEY', key.toPkcs8()),
     ALPNProtocols: ['h2'],
+    ...(tlsGroups !== undefined && { ecdhCurve: tlsGroups }),
     requestCert: true,
     rejectUnauthorized: false,
   });

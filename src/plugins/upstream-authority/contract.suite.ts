@@ -49,7 +49,7 @@ export function upstreamAuthoritySuite(
   spec('signs a CA of that key, which its roots verify', async (opened, signal) => {
     const { authority, trustDomain, now } = opened;
     const { key, csr } = await request([trustDomain.idString]);
-    const minted = await authority.mintX509Ca({ csr, ttlSeconds: 600, signal });
+    const minted = await authority.mintX509Ca({ csr, ttlSeconds: 600, patient: true, signal });
     const [ca, ...intermediates] = minted.x509CaChain.map(parseCertificate);
     assert.ok(ca);
     assert.deepEqual(Buffer.from(ca.spki), Buffer.from(key.publicKey.spki));
@@ -64,7 +64,12 @@ export function upstreamAuthoritySuite(
 
   spec('gives a life of its own choice where none is asked for', async (opened, signal) => {
     const { csr } = await request([opened.trustDomain.idString]);
-    const { x509CaChain } = await opened.authority.mintX509Ca({ csr, ttlSeconds: 0, signal });
+    const { x509CaChain } = await opened.authority.mintX509Ca({
+      csr,
+      ttlSeconds: 0,
+      patient: true,
+      signal,
+    });
     assert.ok(parseCertificate(x509CaChain[0] ?? new Uint8Array()).notAfter > opened.now());
   });
 
@@ -74,7 +79,7 @@ export function upstreamAuthoritySuite(
     damaged[damaged.length - 1] = (damaged.at(-1) ?? 0) ^ 1;
     for (const wrong of [new Uint8Array(), Buffer.from('garbage'), damaged]) {
       await assert.rejects(
-        authority.mintX509Ca({ csr: wrong, ttlSeconds: 600, signal }),
+        authority.mintX509Ca({ csr: wrong, ttlSeconds: 600, patient: true, signal }),
         named('internal'),
       );
     }
@@ -83,7 +88,9 @@ export function upstreamAuthoritySuite(
   spec('answers each of several requests at once', async ({ authority, trustDomain }, signal) => {
     const requests = await Promise.all([1, 2, 3].map(() => request([trustDomain.idString])));
     const minted = await Promise.all(
-      requests.map(({ csr }) => authority.mintX509Ca({ csr, ttlSeconds: 600, signal })),
+      requests.map(({ csr }) =>
+        authority.mintX509Ca({ csr, ttlSeconds: 600, patient: true, signal }),
+      ),
     );
     const keys = minted.map(
       ({ x509CaChain: [ca = new Uint8Array()] }) => parseCertificate(ca).spki,
@@ -98,7 +105,12 @@ export function upstreamAuthoritySuite(
   spec('ends its updates when the signal aborts', async ({ authority, trustDomain }) => {
     const stop = new AbortController();
     const { csr } = await request([trustDomain.idString]);
-    const { updates } = await authority.mintX509Ca({ csr, ttlSeconds: 600, signal: stop.signal });
+    const { updates } = await authority.mintX509Ca({
+      csr,
+      ttlSeconds: 600,
+      patient: true,
+      signal: stop.signal,
+    });
     setImmediate(() => stop.abort(new Error('enough')));
     await endOf(updates, stop.signal);
   });

@@ -5,6 +5,11 @@ export type MintX509CaRequest = {
   readonly csr: Uint8Array;
   /** What is asked for; the authority may give less or more. 0: its choice. */
   readonly ttlSeconds: number;
+  /**
+   * Whether to wait for what the authority itself depends on for as long as that takes, since nothing can be signed
+   * before; otherwise the call fails soon, and is made again later.
+   */
+  readonly patient: boolean;
   /** Ends the call, and later the updates. */
   readonly signal: AbortSignal;
 };

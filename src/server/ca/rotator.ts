@@ -61,4 +61,6 @@ export function createRotator({ x509, keys, log }: RotatorDeps): Rotator {
 }
 
 const asStatus = (error: unknown): unknown =>
-  error instanceof Fault ? new Fault(error.kind, rpcErrorText(error), { cause: error }) : error;
+  error instanceof Fault && error.kind !== 'canceled'
+    ? new Fault(error.kind, rpcErrorText(error), { cause: error })
+    : error;

@@ -101,7 +101,7 @@ describe('a CA signed by files on disk', () => {
   const mint = async (hcl: string, ttlSeconds: number, csr?: Uint8Array) => {
     const request = csr ?? (await csrFor());
     const authority = await load(hcl);
-    const minted = await authority.mintX509Ca({ csr: request, ttlSeconds, signal });
+    const minted = await authority.mintX509Ca({ csr: request, ttlSeconds, patient: true, signal });
     const [ca = new Uint8Array(), ...above] = minted.x509CaChain;
     return { ...minted, ca: parseCertificate(ca), above, csr: parseCsr(request) };
   };
@@ -193,6 +193,7 @@ describe('a CA signed by files on disk', () => {
       const { x509CaChain } = await authority.mintX509Ca({
         csr: await csrFor(),
         ttlSeconds: 600,
+        patient: true,
         signal,
       });
       return parseCertificate(x509CaChain[0] ?? new Uint8Array()).issuer;
@@ -310,7 +311,12 @@ describe("the disk authority's configuration", () => {
       { uris: [trustDomain.idString], dnsNames: [] },
       await generateKey('ec-p256'),
     );
-    const { upstreamRoots } = await authority.mintX509Ca({ csr, ttlSeconds: 600, signal });
+    const { upstreamRoots } = await authority.mintX509Ca({
+      csr,
+      ttlSeconds: 600,
+      patient: true,
+      signal,
+    });
     assert.deepEqual(upstreamRoots, [{ der: intermediate.certificate.der, tainted: false }]);
   });
 

@@ -1,4 +1,4 @@
-import { reasonOf } from '../../../base/fault.ts';
+import { Fault, reasonOf } from '../../../base/fault.ts';
 import { repeat } from '../../../base/repeat.ts';
 import type { LocalBundle, Updates, UpstreamAuthority } from '../contract.ts';
 import { noUpdates } from '../signs-only.ts';
@@ -11,6 +11,9 @@ import {
 
 /** How often the upstream bundle is asked for while anybody uses the connection (`reference/authorities-and-publishers.md` §A3). */
 const POLL_MILLISECONDS = 5_000;
+
+/** How long a call waits for an identity where it need not. */
+const IDENTITY_MILLISECONDS = 10_000;
 
 /** One connection, shared by all that is going on at a time. */
 type Session = { readonly server: UpstreamServer; readonly copy: BundleCopy };
@@ -49,8 +52,8 @@ export function createSpireAuthority(deps: UpstreamServerDeps): UpstreamAuthorit
   return {
     name: 'spire',
 
-    async mintX509Ca({ csr, ttlSeconds, signal }) {
-      using used = await session(signal);
+    async mintX509Ca({ csr, ttlSeconds, patient, signal }) {
+      using used = await (patient ? session(signal) : soon(deps, signal, session));
       const { server, copy } = used;
       const x509CaChain = await server.newDownstreamX509Ca(csr, ttlSeconds, signal);
       const bundle = await server.getBundle(signal);
@@ -128,6 +131,30 @@ async function* updatesOf(
     }
   } finally {
     held.dispose();
+  }
+}
+
+/** Fails where the Workload API gives no identity in time. */
+async function soon<T>(
+  { clock }: UpstreamServerDeps,
+  signal: AbortSignal,
+  open: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const late = new Fault(
+    'internal',
+    `unable to create X509Source: no identity from the Workload API within ${IDENTITY_MILLISECONDS / 1000} s`,
+  );
+  const [opened, gaveUp] = [new AbortController(), new AbortController()];
+  clock.sleep(IDENTITY_MILLISECONDS, AbortSignal.any([signal, opened.signal])).then(
+    () => {
+      gaveUp.abort(late);
+    },
+    () => undefined,
+  );
+  try {
+    return await open(AbortSignal.any([signal, gaveUp.signal]));
+  } finally {
+    opened.abort();
   }
 }
 

@@ -5,7 +5,7 @@ import { pluginSettings } from '../../../../test/kit/plugin-settings.ts';
 import { type LogLine, recordingLog } from '../../../../test/kit/recording-log.ts';
 import { TestServer } from '../../../../test/kit/server.ts';
 import { FakeWorkloadApi } from '../../../../test/kit/workload-api.ts';
-import { systemClock, unixSeconds } from '../../../base/clock.ts';
+import { type Clock, systemClock, unixSeconds } from '../../../base/clock.ts';
 import { Fault } from '../../../base/fault.ts';
 import { loadPlugin } from '../../../catalog/load-plugin.ts';
 import { validatePlugin } from '../../../catalog/validate-plugin.ts';
@@ -82,13 +82,17 @@ class Above {
   }
 }
 
-const load = (hcl: string, lines: LogLine[] = []): Promise<UpstreamAuthority> =>
+const load = (
+  hcl: string,
+  lines: LogLine[] = [],
+  clock: Clock = systemClock,
+): Promise<UpstreamAuthority> =>
   loadPlugin(
     {
       kind: 'UpstreamAuthority',
       builtIns: upstreamAuthorities,
       log: silentLog,
-      env: () => ({ clock: systemClock, log: recordingLog(lines), trustDomain, environment: {} }),
+      env: () => ({ clock, log: recordingLog(lines), trustDomain, environment: {} }),
     },
     { name: 'spire', data: pluginSettings(hcl) },
   );
@@ -99,7 +103,7 @@ const settings = ({ port, socket, more = '' }: { port: string; socket: string; m
 const csr = async () =>
   buildCsr({ uris: [trustDomain.idString], dnsNames: [] }, await generateKey('ec-p256'));
 const mint = async (authority: UpstreamAuthority, signal = new AbortController().signal) =>
-  authority.mintX509Ca({ csr: await csr(), ttlSeconds: 600, signal });
+  authority.mintX509Ca({ csr: await csr(), ttlSeconds: 600, patient: true, signal });
 
 async function until(condition: () => boolean): Promise<void> {
   const deadline = Date.now() + 15_000;
@@ -251,6 +255,26 @@ test('an identity is waited for, and a call can be given up meanwhile', async (t
   await givenUp;
   await above.identify();
   await minted;
+});
+
+test('an identity is not waited for where the server can do without what it asks for', async (t) => {
+  const above = await Above.start(t);
+  // A hundred times as fast.
+  const clock = {
+    ...systemClock,
+    sleep: (milliseconds: number, signal?: AbortSignal) =>
+      systemClock.sleep(milliseconds / 100, signal),
+  };
+  await using authority = await load(above.settings, [], clock);
+  const { signal } = new AbortController();
+  const request = { csr: await csr(), ttlSeconds: 600, patient: false, signal };
+  await assert.rejects(authority.mintX509Ca(request), {
+    kind: 'internal',
+    message:
+      'upstreamauthority(spire): unable to create X509Source: no identity from the Workload API within 10 s',
+  });
+  await above.identify();
+  await authority.mintX509Ca(request);
 });
 
 test('a Workload API that will not have it ends the call', async (t) => {

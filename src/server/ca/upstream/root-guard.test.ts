@@ -24,6 +24,11 @@ test('the server leaves a root that is tainted upstream, and then tells its agen
     'X.509 authority tainted',
   ]);
   assert.equal(world.line('X.509 authority tainted').fields['subject_key_id'], skiOf(root));
+  assert.deepEqual(
+    world.upstream.requests.map(({ patient }) => patient),
+    [true, false],
+    'whoever has a CA waits for nobody',
+  );
   assert.equal(seen.at(-1), 'B:active A:old', 'the taint was told before the CA was another one');
   await world.verifiedBy(other);
 

@@ -27,6 +27,8 @@ export type UpstreamClientDeps = {
 export type MintRequest = {
   readonly csr: Uint8Array;
   readonly ttlSeconds: number;
+  /** Whether nothing can be signed before. */
+  readonly patient: boolean;
   /** Throws to refuse the answer, before anything of it is stored. */
   readonly verify: (answer: MintAnswer) => Promise<void>;
 };
@@ -50,10 +52,10 @@ export class UpstreamClient {
   }
 
   /** The chain, verified, the new CA first. */
-  mintX509Ca({ csr, ttlSeconds, verify }: MintRequest): Promise<MintAnswer['chain']> {
+  mintX509Ca({ csr, ttlSeconds, patient, verify }: MintRequest): Promise<MintAnswer['chain']> {
     const { authority, sync } = this.#deps;
     return this.#answered('mint', async (signal) => {
-      const minted = await authority.mintX509Ca({ csr, ttlSeconds, signal });
+      const minted = await authority.mintX509Ca({ csr, ttlSeconds, patient, signal });
       const { chain, roots } = this.#checked(() => checkMinted(minted));
       await verify({ chain, roots });
       await sync({ roots });

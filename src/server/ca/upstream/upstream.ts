@@ -34,6 +34,7 @@ const FOLLOW_RETRY = { initialMs: 5_000, maxMs: 60_000, multiplier: 1.5, jitter:
 export class Upstream {
   readonly #deps: UpstreamDeps;
   readonly #client: UpstreamClient;
+  #slots: RootGuardDeps['slots'] | undefined;
   #guard: RootGuard | undefined;
   #following: Promise<void> | undefined;
   #hasWarned = false;
@@ -50,8 +51,9 @@ export class Upstream {
     });
   }
 
-  mintX509Ca(request: MintRequest): Promise<MintAnswer['chain']> {
-    return this.#client.mintX509Ca(request);
+  mintX509Ca(request: Omit<MintRequest, 'patient'>): Promise<MintAnswer['chain']> {
+    const patient = this.#slots?.active === undefined;
+    return this.#client.mintX509Ca({ ...request, patient });
   }
 
   /** Resolves with the trust domain's keys, as far as they are known. */
@@ -78,6 +80,7 @@ export class Upstream {
     const taint: RootGuardDeps['taint'] = async (roots) => {
       await bundles.modify(trustDomain, (stored) => taintRoots(stored, roots));
     };
+    this.#slots = slots;
     this.#guard = new RootGuard({ slots, taint, clock, random, log, signal });
   }
 

@@ -83,6 +83,7 @@ test('what is not said has its default', async () => {
     dataDir: '.',
     log: { level: 'info', format: '', file: undefined, sourceLocation: false },
     logSelectors: [],
+    profiling: undefined,
     socketPath: '/tmp/spire-agent/public/api.sock',
     adminSocketPath: undefined,
     workloadApiEnabled: true,
@@ -555,6 +556,17 @@ test('brokers are known by their IDs, references by their types', async () => {
     socketPath: undefined,
     bindAddress: { host: 'localhost', port: 1 },
     brokers: new Map(),
+  });
+});
+
+test('profiles are for those who switch them on', async () => {
+  const keys = 'profiling_port = 6060 profiling_freq = 30 profiling_names = ["cpu"]';
+  assert.equal((await load(agent(keys))).profiling, undefined);
+  assert.deepEqual((await load(agent(`profiling_enabled = true ${keys}`))).profiling, {
+    port: 6060,
+    intervalSeconds: 30,
+    names: ['cpu'],
+    folder: '/srv/.profiles',
   });
 });
 

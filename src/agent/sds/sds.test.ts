@@ -3,6 +3,7 @@ import { describe, test } from 'node:test';
 import {
   create,
   type DescMessage,
+  fromBinary,
   type MessageInitShape,
   type MessageShape,
 } from '@bufbuild/protobuf';
@@ -12,6 +13,7 @@ import { Rendezvous } from '../../base/rendezvous.ts';
 import { silentLog } from '../../ops/log.ts';
 import { type Bundle, emptyBundle } from '../../spiffe/bundle.ts';
 import { TrustDomain } from '../../spiffe/trust-domain.ts';
+import { SecretSchema } from '../../wire/gen/envoy/extensions/transport_sockets/tls/v3/secret_pb.ts';
 import {
   DeltaDiscoveryRequestSchema,
   type DeltaDiscoveryResponseSchema,
@@ -37,6 +39,35 @@ test('a trust domain without authorities is no bundle: the call fails, naming it
   await assert.rejects(api.fetch({ resourceNames }), { kind: 'not-found', message });
   const node = { metadata: { disable_spiffe_cert_validation: true } };
   await assert.rejects(api.fetch({ resourceNames, node }), { kind: 'internal', message });
+});
+
+test('the configuration says what the special names are', async () => {
+  const api = await serve({
+    defaultSvidName: 'mine',
+    defaultBundleName: 'ours',
+    defaultAllBundlesName: 'everyones',
+  });
+  const named = async (...resourceNames: string[]) => {
+    const { resources = [] } = await api.fetch({ resourceNames });
+    return resources.map(({ value }) => fromBinary(SecretSchema, value as Uint8Array).name);
+  };
+  assert.deepEqual(await named('mine', 'ours', 'everyones'), ['ours', 'everyones', 'mine']);
+  await assert.rejects(named('default'), { kind: 'invalid' });
+});
+
+test('the configuration may switch the SPIFFE validator off, for those who do not say', async () => {
+  const api = await serve({ disableSpiffeCertValidation: true });
+  const custom = async (node?: { metadata: Record<string, boolean> }) => {
+    const { resources = [] } = await api.fetch({
+      resourceNames: ['ROOTCA'],
+      ...(node && { node }),
+    });
+    const { type } = fromBinary(SecretSchema, resources[0]?.value as Uint8Array);
+    assert.equal(type.case, 'validationContext');
+    return type.value.customValidatorConfig !== undefined;
+  };
+  assert.equal(await custom(), false);
+  assert.equal(await custom({ metadata: { disable_spiffe_cert_validation: false } }), true);
 });
 
 test('an Envoy that tells a build but no version is an ordinary one', async () => {
@@ -160,7 +191,7 @@ const namesIn = ({ resources = [], removedResources = [] }: Delta) => ({
 });
 
 /** The three methods for a caller with the identities `1-web` and `2-db`, told what the test says. */
-async function serve() {
+async function serve(sds: Partial<SdsDeps['sds']> = {}) {
   const root = await rootAuthority('fake');
   const bundle: Bundle = {
     ...emptyBundle(fakeTrustDomain),
@@ -186,6 +217,7 @@ async function serve() {
       defaultBundleName: 'ROOTCA',
       defaultAllBundlesName: 'ALL',
       disableSpiffeCertValidation: false,
+      ...sds,
     },
     newNonce: () => String(++nonce),
   };

@@ -1,5 +1,4 @@
 import assert from 'node:assert/strict';
-import { writeFile } from 'node:fs/promises';
 import { test } from 'node:test';
 import { eventually } from '../kit/programs.ts';
 import { startTrustDomain } from '../kit/trust-domain.ts';
@@ -63,20 +62,4 @@ test('what happens to entries reaches the streams that are open', async (t) => {
   seen = svids.messages.length;
   await domain.createEntry('/first', [OWN]);
   await eventually(async () => (await workload.ids()).join() === first, 'the entry that is back');
-});
-
-test('five hundred entries and more, created at once, reach an agent', async (t) => {
-  const domain = await startTrustDomain(t);
-  const entries = Array.from({ length: 511 }, (_, n) => ({
-    parent_id: domain.agentId,
-    spiffe_id: domain.id(`/workload${n + 1}`),
-    selectors: [{ type: 'unix', value: `uid:${100_000 + n}` }],
-  }));
-  const file = domain.path('entries.json');
-  await writeFile(file, JSON.stringify({ entries }));
-  await domain.runServer('entry', 'create', '-data', file);
-  await domain.createEntry('/theworkload', [OWN]);
-  await workloadOf(t, domain.agentSocket).has(domain.id('/theworkload'));
-  const { stdout } = await domain.runServer('entry', 'count');
-  assert.match(stdout, /\b513\b|\b512\b/);
 });

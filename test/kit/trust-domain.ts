@@ -27,6 +27,8 @@ export type TrustDomainOptions = {
   /** Node attestor plugins; the default is `join_token` on both sides. */
   readonly serverAttestors?: string;
   readonly agentAttestor?: string;
+  /** `KeyManager "disk"` in the agent's data directory if absent. */
+  readonly agentKeyManager?: string;
   /** The agents' `unix` without settings if absent. */
   readonly workloadAttestor?: string;
   /** `KeyManager "disk"` in the data directory if absent. */
@@ -41,7 +43,13 @@ export type TrustDomainOptions = {
 
 export type AgentOptions = Pick<
   TrustDomainOptions,
-  'agent' | 'agentSections' | 'agentAttestor' | 'workloadAttestor' | 'syncInterval' | 'adminSocket'
+  | 'agent'
+  | 'agentSections'
+  | 'agentAttestor'
+  | 'agentKeyManager'
+  | 'workloadAttestor'
+  | 'syncInterval'
+  | 'adminSocket'
 >;
 
 /** A server and agents as processes, in a folder of their own. */
@@ -178,6 +186,7 @@ export class TrustDomainProcesses implements AsyncDisposable {
     return outcome;
   }
 
+  /** Of flags that are given twice, such as the parent, the last one counts. */
   async createEntry(path: string, selectors: readonly string[], ...flags: readonly string[]) {
     const { stdout } = await this.runServer(
       'entry',
@@ -329,6 +338,7 @@ const agentConf = (
     agent = '',
     agentSections = '',
     agentAttestor = 'NodeAttestor "join_token" { plugin_data {} }',
+    agentKeyManager = `KeyManager "disk" { plugin_data { directory = "${dataDirectory}" } }`,
     workloadAttestor = 'WorkloadAttestor "unix" { plugin_data {} }',
     syncInterval = '1s',
   }: AgentOptions,
@@ -347,7 +357,7 @@ agent {
 }
 plugins {
   ${agentAttestor}
-  KeyManager "disk" { plugin_data { directory = "${dataDirectory}" } }
+  ${agentKeyManager}
   ${workloadAttestor}
 }
 ${agentSections}

@@ -38,6 +38,22 @@ test('the server leaves a root that is tainted upstream, and then tells its agen
   assert.equal(world.upstream.minted, 2);
 });
 
+test('a taint that another server on the same database has told already is acted on too', async (t) => {
+  const world = await UpstreamWorld.create(t);
+  await world.start();
+  await world.until(() => world.upstream.streams.length === 1);
+  const root = world.upstream.signer;
+  const other = await world.upstream.replaceRoot('other');
+  world.upstream.tell({});
+  await world.until(() => world.roots === 'CN=root CN=other');
+  await world.authorities.keeper.taintX509(skiOf(root));
+  assert.equal(world.roots, 'CN=root! CN=other');
+  world.upstream.taint(root);
+  await world.until(() => slotsText(world.authorities) === 'B:active A:old');
+  await world.verifiedBy(other);
+  assert.equal(world.upstream.minted, 2);
+});
+
 test('a CA that is prepared below another root is good enough', async (t) => {
   const world = await UpstreamWorld.create(t);
   await world.start();

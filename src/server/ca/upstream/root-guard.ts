@@ -40,7 +40,7 @@ const GRACE_MILLISECONDS = 10_000;
 export class RootGuard {
   readonly #deps: RootGuardDeps;
   readonly #tainted = new Map<string, Certificate>();
-  #roots: readonly X509Authority[] = [];
+  #trusted: readonly Certificate[] = [];
   #working: Promise<void> | undefined;
 
   constructor(deps: RootGuardDeps) {
@@ -58,17 +58,22 @@ export class RootGuard {
    * operator may mean to keep for a while; a bundle of the trust domain must hold it.
    */
   known(roots: readonly X509Authority[], from: 'mint' | 'bundle'): void {
-    this.#roots = roots;
-    if (from === 'mint') return;
-    void this.#isLost().then(
-      (isLost) => isLost && this.#work(GRACE_MILLISECONDS),
-      () => undefined, // whoever reported them has checked them
-    );
+    const certificates = (are: 'tainted' | 'trusted') =>
+      roots.filter(({ tainted }) => tainted === (are === 'tainted')).map(certificateOf);
+    this.#trusted = certificates('trusted');
+    if (from === 'bundle') void this.#look(certificates('tainted'));
   }
 
   /** Resolves when nothing is under way any more; the signal has ended it. */
   async settled(): Promise<void> {
     await this.#working;
+  }
+
+  /** Another server on the same database may have told of a taint that this one has not acted on. */
+  async #look(tainted: readonly Certificate[]): Promise<void> {
+    const { active } = this.#deps.slots;
+    if (active === undefined || !(await this.#isLost(active))) return;
+    this.#work((await this.#isBelow(active, tainted)) ? 0 : GRACE_MILLISECONDS);
   }
 
   #work(afterMilliseconds = 0): void {
@@ -81,6 +86,8 @@ export class RootGuard {
       })
       .finally(() => {
         this.#working = undefined;
+        // Told of while the last look was taken.
+        if (this.#tainted.size > 0 && !signal.aborted) this.#work();
       });
   }
 
@@ -134,7 +141,7 @@ export class RootGuard {
         log.info(
           (await this.#isBelow(active, tainted))
             ? 'Current root CA is signed by a tainted upstream authority, preparing rotation'
-            : 'Current X509 CA is below no root that is known upstream, preparing rotation',
+            : 'Current X509 CA is below no root that is trusted upstream, preparing rotation',
         );
         if (!isReady) await prepareGood();
         await steps.activateNext();
@@ -144,11 +151,10 @@ export class RootGuard {
 
   /** Whether what this CA signs will be verified by nobody who follows the upstream bundle. */
   async #isLost(ca = this.#deps.slots.active): Promise<boolean> {
-    if (this.#roots.length === 0 || ca === undefined || ca.upstreamChain.length === 0) return false;
-    return !(await this.#isBelow(
-      ca,
-      this.#roots.map(({ der }) => parseCertificate(der)),
-    ));
+    if (this.#trusted.length === 0 || ca === undefined || ca.upstreamChain.length === 0) {
+      return false;
+    }
+    return !(await this.#isBelow(ca, this.#trusted));
   }
 
   #isBelow({ upstreamChain }: X509Ca, roots: readonly Certificate[]): Promise<boolean> {
@@ -156,3 +162,5 @@ export class RootGuard {
     return isSignedByAny(roots, Buffer.concat(upstreamChain), now);
   }
 }
+
+const certificateOf = ({ der }: X509Authority): Certificate => parseCertificate(der);

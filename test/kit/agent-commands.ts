@@ -43,5 +43,6 @@ export async function cachesX509Svids(agent: AgentProcess, count: number): Promi
 
 /** Until it has heard of the entry of that ID; it tells its log. */
 export async function hasHeardOf(agent: AgentProcess, ...ids: readonly string[]): Promise<void> {
-  for (const id of ids) await agent.program.says(new RegExp(`${RegExp.escape(id)}(?![-/\\w])`));
+  for (const id of ids)
+    await agent.program.says(new RegExp(`${id.replaceAll('.', '\\.')}(?![-/\\w])`));
 }

@@ -1,10 +1,12 @@
 import assert from 'node:assert/strict';
 import { buildCsr } from '../../src/crypto/csr.ts';
 import { generateKey } from '../../src/crypto/keys.ts';
+import { parseCertificates } from '../../src/crypto/x509/certificate.ts';
 import { type Channel, dial } from '../../src/rpc/dial.ts';
 import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { SVID } from '../../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import type { TrustDomainProcesses } from './trust-domain.ts';
+import type { Workload } from './workload.ts';
 
 /** What a caller shows at the TLS port. */
 export type Identity = { readonly chain: readonly Uint8Array[]; readonly privateKey: Uint8Array };
@@ -27,6 +29,16 @@ export async function mintIdentity(domain: TrustDomainProcesses, id: string): Pr
   const csr = await buildCsr({ uris: [id], dnsNames: [] }, key);
   const { svid } = await channel.client(SVID).mintX509SVID({ csr, ttl: 3600 });
   return { chain: svid?.certChain ?? [], privateKey: key.toPkcs8() };
+}
+
+/** What a workload shows: the first SVID that its agent gives it. */
+export async function identityOf(workload: Workload): Promise<Identity> {
+  const [svid] = (await workload.x509()).svids;
+  assert.ok(svid);
+  return {
+    chain: parseCertificates(svid.x509Svid).map(({ der }) => der),
+    privateKey: svid.x509SvidKey,
+  };
 }
 
 export type AttestedIdentity = Identity & { readonly id: string };

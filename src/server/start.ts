@@ -256,6 +256,10 @@ async function serveApi(
       log,
     }),
   );
+  // Before the listeners stop: they would wait for agents that only watch.
+  opened.defer(() => {
+    changes[Symbol.dispose]();
+  });
   return {
     tcpAddress: endpoints.tcpAddress,
     failed: Promise.race([endpoints.failed, federation.failed]),

@@ -33,6 +33,9 @@ export async function openDatastore(
       clock,
     }),
   );
+  opened.defer(() => {
+    catalogLog.debug('Closing DataStore');
+  });
   tellUnused(settings, sqlLog);
   catalogLog.info('Configured DataStore', { reconfigurable: false });
   return datastore;

@@ -54,6 +54,7 @@ export class Journal {
    */
   static async open(deps: Deps, authorityIds: readonly string[]): Promise<Journal> {
     const { store, log } = deps;
+    log.debug('Loading journal from datastore');
     for (const id of authorityIds) {
       const row = await store.findByActiveX509Authority(id);
       if (row === undefined) continue;
@@ -112,7 +113,9 @@ export class Journal {
 
   async #save(): Promise<void> {
     if (this.#rowId === 0 && this.#activeId === '') {
-      this.#log.debug('The CA journal is not written before an X.509 CA is active');
+      this.#log.debug(
+        "There is no active X.509 authority yet. Can't save CA journal in the datastore",
+      );
       return;
     }
     this.#saved = false;
@@ -126,11 +129,16 @@ export class Journal {
 
   async #write(): Promise<void> {
     this.#saved = true; // what changes while this is being written is not in it
+    if (this.#rowId === 0) this.#log.info('Creating a new CA journal entry');
     try {
       this.#rowId = await this.#store.save({
         id: this.#rowId,
         data: toBinary(EntriesSchema, this.#entries),
         activeX509AuthorityId: this.#activeId,
+      });
+      this.#log.debug('Successfully stored CA journal entry in datastore', {
+        ca_journal_id: this.#rowId,
+        local_authority_id: this.#activeId,
       });
     } catch (error) {
       this.#saved = false;

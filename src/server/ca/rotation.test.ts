@@ -33,6 +33,7 @@ test('the first start prepares and activates an authority of each kind in slot A
       'There is not a CA journal record that matches any of the local X509 authority IDs',
       'Journal loaded',
       'X509 CA prepared',
+      'Creating a new CA journal entry',
       'X509 CA activated',
       'JWT key prepared',
       'JWT key activated',

@@ -140,6 +140,7 @@ export class AuthoritySlots<A extends Authority, L extends JournalList = Journal
   }
 
   async #prepare(id: SlotId): Promise<A> {
+    this.#log.debug(`Preparing ${this.#kind.name}`, { slot: id });
     const authority = await this.#kind.prepare(id);
     await this.#journal.append(this.#kind.journalList, this.#kind.toJournal(id, authority));
     this.#log.info(`${this.#kind.name} prepared`, {

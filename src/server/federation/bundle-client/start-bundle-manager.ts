@@ -66,6 +66,7 @@ export function startBundleManager(deps: BundleManagerDeps): BundleManager & Asy
       return managed.refresh(trustDomain, signal);
     },
     async [Symbol.asyncDispose]() {
+      log.info('Shutting down');
       stop.abort();
       await running;
       await managed.follow([]);

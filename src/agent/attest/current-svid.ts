@@ -5,6 +5,7 @@ export class CurrentSvid {
   #svid: AgentSvid;
   #isTainted = false;
   readonly #listeners: (() => void)[] = [];
+  readonly #taintListeners: (() => void)[] = [];
 
   constructor(svid: AgentSvid) {
     this.#svid = svid;
@@ -32,5 +33,11 @@ export class CurrentSvid {
 
   taint(): void {
     this.#isTainted = true;
+    for (const listener of this.#taintListeners) listener();
+  }
+
+  /** Called when the SVID must no longer be used. */
+  onTaint(listener: () => void): void {
+    this.#taintListeners.push(listener);
   }
 }

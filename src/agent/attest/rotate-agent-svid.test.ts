@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { until } from '../../../test/kit/agent-world.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { TestCa } from '../../../test/kit/test-ca.ts';
 import { buildCsr } from '../../crypto/csr.ts';
@@ -28,6 +29,7 @@ async function start(more: Partial<AgentSvidRotatorDeps> = {}) {
   const former = await svidOf(await keyManager.generateKey('agent-svid-A', 'ec-p256'));
   const current = new CurrentSvid(former);
   const steps: string[] = [];
+  const clock = new VirtualClock();
   const rotator = new AgentSvidRotator({
     current,
     connection: {
@@ -46,12 +48,12 @@ async function start(more: Partial<AgentSvidRotatorDeps> = {}) {
     hasValidSvids: () => false,
     availabilityTargetSeconds: 0,
     metrics: noMetrics,
-    clock: new VirtualClock(),
+    clock,
     random: () => 0.5,
     log: silentLog,
     ...more,
   });
-  return { rotator, steps };
+  return { rotator, current, clock, steps };
 }
 
 test('a new SVID is stored before it is used: the server then knows no other', async () => {
@@ -72,4 +74,19 @@ test('without a new SVID the former one stays', async () => {
   const { rotator, steps } = await start({ attest: () => Promise.reject(new Error('no')) });
   await assert.rejects(rotator.reattest(new AbortController().signal), { message: 'no' });
   assert.deepEqual(steps, []);
+});
+
+test('what an authority signed that is now tainted is replaced at once, not at the next look', async () => {
+  const { rotator, current, clock, steps } = await start();
+  const stop = new AbortController();
+  const run = rotator.run(stop.signal);
+  await until(() => clock.sleepers === 1, 'the rotator to rest');
+  assert.deepEqual(steps, []);
+  current.taint();
+  await until(() => steps.length === 2, 'a new SVID');
+  assert.equal(current.isTainted, false);
+  await until(() => clock.sleepers === 1, 'the rotator to rest again');
+  stop.abort(new Error('enough'));
+  await assert.rejects(run, { message: 'enough' });
+  assert.deepEqual(steps, ['stored', 'others use it']);
 });

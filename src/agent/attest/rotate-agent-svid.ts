@@ -1,6 +1,6 @@
 import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { Fault, type FaultKind, kindOf, wrapFault } from '../../base/fault.ts';
+import { Fault, wrapFault } from '../../base/fault.ts';
 import { buildCsr } from '../../crypto/csr.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
@@ -10,8 +10,9 @@ import type { Bundle } from '../../spiffe/bundle.ts';
 import { Agent as AgentService } from '../../wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { csrSubject } from '../csr-subject.ts';
 import { isExpired, isX509RotationDue } from '../rotation.ts';
-import { failureClass, rpcFailure } from '../server/rpc-failure.ts';
+import { failureClass, isUnreachable, rpcFailure } from '../server/rpc-failure.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { Nap } from '../sync/nap.ts';
 import { newAgentKey } from './agent-key.ts';
 import { type AgentSvid, agentIdText, agentSvid, chainFromServer } from './agent-svid.ts';
 import type { CurrentSvid } from './current-svid.ts';
@@ -44,6 +45,7 @@ const CHECK = { initialMs: 5000, maxMs: 120_000, multiplier: 1.5, jitter: 0.1 };
 /** Keeps the agent's own SVID fresh (`reference/agent.md` §2.9). */
 export class AgentSvidRotator {
   readonly #deps: AgentSvidRotatorDeps;
+  readonly #nap: Nap;
   #isStored = true;
   /** The data directory was gone, and with it perhaps the keys. */
   #isToBeReplaced = false;
@@ -51,6 +53,9 @@ export class AgentSvidRotator {
 
   constructor(deps: AgentSvidRotatorDeps) {
     this.#deps = deps;
+    this.#nap = new Nap(deps.clock);
+    // An authority that is tainted may be revoked a moment later, and who is still its own then is shut out.
+    deps.current.onTaint(() => this.#nap.wake());
   }
 
   /** Until the signal aborts. Rejects when the agent cannot go on with the SVID it has. */
@@ -67,7 +72,7 @@ export class AgentSvidRotator {
         signal.throwIfAborted();
         this.#checkFatal(error);
       }
-      await clock.sleep(backoff.next() ?? CHECK.maxMs, signal);
+      await this.#nap.sleep(backoff.next() ?? CHECK.maxMs, signal);
     }
   }
 
@@ -178,12 +183,10 @@ export class AgentSvidRotator {
    * again will, and another one has nothing to lose while its workloads' SVIDs are good.
    */
   #mayComeBack(error: unknown): boolean {
-    if (!unreachableKinds.has(kindOf(error))) return false;
+    if (!isUnreachable(error)) return false;
     return this.#deps.current.value.reattestable || this.#deps.hasValidSvids();
   }
 }
-
-const unreachableKinds: ReadonlySet<FaultKind> = new Set(['unavailable', 'deadline']);
 
 const SERVING_ON =
   'The agent SVID has expired and the server cannot be reached: serving what is still valid, and trying again';

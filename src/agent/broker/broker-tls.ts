@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { postQuantumTls } from '../../base/post-quantum.ts';
 import { writePem } from '../../crypto/pem.ts';
 import type { Log } from '../../ops/log.ts';
 import { verifyX509Svid } from '../../spiffe/x509-svid.ts';
@@ -21,6 +22,8 @@ export type BrokerTlsDeps = {
   readonly current: Pick<CurrentSvid, 'value' | 'onChange'>;
   readonly identities: Pick<Identities, 'bundles'>;
   readonly brokers: BrokerSettings['brokers'];
+  /** Agrees on keys in no way that a quantum computer could undo. */
+  readonly requirePostQuantum: boolean;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
   readonly onPeer: (socket: TLSSocket, peer: BrokerPeer) => void;
@@ -33,17 +36,17 @@ export interface BrokerTls {
 
 /** Mutual TLS with the agent's SVID as it is at the time (`reference/agent.md` §4.8). */
 export function brokerTls(network: BrokerPeer['network'], deps: BrokerTlsDeps): BrokerTls {
-  const { current, log } = deps;
+  const { log } = deps;
   const server: TlsServer = createServer({
-    ...tlsContext(current),
+    ...tlsContext(deps),
     ALPNProtocols: ['h2'],
     requestCert: true,
     // `welcome` decides, on the certificates themselves.
     rejectUnauthorized: false,
     handshakeTimeout: HANDSHAKE_TIMEOUT_MILLISECONDS,
   });
-  current.onChange(() => {
-    server.setSecureContext(tlsContext(current));
+  deps.current.onChange(() => {
+    server.setSecureContext(tlsContext(deps));
   });
   server.on('secureConnection', (socket) => {
     void welcome(socket, network, deps);
@@ -60,13 +63,14 @@ export function brokerTls(network: BrokerPeer['network'], deps: BrokerTlsDeps): 
 }
 
 /** Sessions cannot be resumed: a ticket would let a broker skip the check after its authority was revoked. */
-function tlsContext(current: BrokerTlsDeps['current']): TlsOptions {
+function tlsContext({ current, requirePostQuantum }: BrokerTlsDeps): TlsOptions {
   const { chain, privateKey } = tlsIdentity(current.value);
   return {
     cert: chain.map((der) => writePem('CERTIFICATE', der)).join(''),
     key: writePem('PRIVATE KEY', privateKey),
     ca: [],
     minVersion: 'TLSv1.2',
+    ...(requirePostQuantum && postQuantumTls),
     secureOptions: constants.SSL_OP_NO_TICKET,
   };
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { type ConnectionOptions, connect } from 'node:tls';
 import { create } from '@bufbuild/protobuf';
 import { type Any, anyPack } from '@bufbuild/protobuf/wkt';
 import { AgentWorld, fakeEntry, fakeTrustDomain } from '../../../test/kit/agent-world.ts';
@@ -47,7 +48,10 @@ const attest = async (number: number) => {
   throw new Error('no such process');
 };
 
-async function place(types: readonly (readonly [string, boolean])[] = [[PID_TYPE, true]]) {
+async function place(
+  types: readonly (readonly [string, boolean])[] = [[PID_TYPE, true]],
+  requirePostQuantum = false,
+) {
   const stack = new AsyncDisposableStack();
   const world = stack.use(await AgentWorld.create({ clock: systemClock }));
   world.server.entries = entries;
@@ -66,6 +70,7 @@ async function place(types: readonly (readonly [string, boolean])[] = [[PID_TYPE
             [BROKER, new Map(types.map(([type, allowOverTcp]) => [type, { allowOverTcp }]))],
           ]),
         },
+        requirePostQuantum,
       },
       attest,
       clock: systemClock,
@@ -96,7 +101,14 @@ async function place(types: readonly (readonly [string, boolean])[] = [[PID_TYPE
       }),
     );
   };
-  return { world, core, connect, lifetime, [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return {
+    world,
+    core,
+    port,
+    connect,
+    lifetime,
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
 }
 
 const first = async <T>(answers: AsyncIterable<T>): Promise<T> => {
@@ -255,6 +267,38 @@ describe('who may connect', () => {
     });
   }
 });
+
+test('where require_pq_kem is set, keys are agreed on in post-quantum ways only', async () => {
+  for (const requirePostQuantum of [false, true]) {
+    await using here = await place([[PID_TYPE, true]], requirePostQuantum);
+    const handshake = (ecdhCurve: string, maxVersion: 'TLSv1.2' | 'TLSv1.3' = 'TLSv1.3') =>
+      shakesHands({ port: here.port, ecdhCurve, maxVersion });
+    assert.equal(await handshake('X25519:P-256'), !requirePostQuantum);
+    assert.equal(await handshake('X25519:P-256', 'TLSv1.2'), !requirePostQuantum);
+    assert.equal(await handshake('X25519MLKEM768'), true);
+    const api = (await here.connect('tcp')).client(API);
+    const { svids } = await first(api.subscribeToX509SVID(reference(pid(1)), { headers }));
+    assert.equal(svids.length, 1);
+  }
+});
+
+/** Whether both ends agree on keys; who the client is plays no part in that. */
+async function shakesHands(
+  options: Pick<ConnectionOptions, 'port' | 'ecdhCurve' | 'maxVersion'>,
+): Promise<boolean> {
+  const socket = connect({ host: '127.0.0.1', rejectUnauthorized: false, ...options });
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  socket.once('secureConnect', () => {
+    resolve(true);
+  });
+  socket.on('error', () => {});
+  socket.once('close', () => {
+    resolve(false);
+  });
+  const agreed = await promise;
+  socket.destroy();
+  return agreed;
+}
 
 describe('the header', () => {
   for (const [why, given] of [

@@ -19,7 +19,7 @@ import type { BrokerSettings } from './settings.ts';
 
 export type BrokerDeps = Pick<BrokerTlsDeps, 'current'> &
   BrokerApiDeps & {
-    readonly config: Pick<AgentConfig, 'broker'>;
+    readonly config: Pick<AgentConfig, 'broker' | 'requirePostQuantum'>;
     readonly identities: Identities;
     readonly attest: AttestWorkload;
     readonly metrics: Metrics;
@@ -34,7 +34,7 @@ const MAX_CONNECTIONS = 1000;
 
 /** Serves the Broker API where it is configured, until it is disposed; what is under way then ends at once. */
 export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
-  const { broker: settings } = deps.config;
+  const { broker: settings, requirePostQuantum } = deps.config;
   if (settings === undefined) return { async [Symbol.asyncDispose]() {} };
   const { brokers } = settings;
   const log = deps.log.child({ subsystem_name: 'broker_api' });
@@ -56,6 +56,7 @@ export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
     brokerTls(network, {
       ...deps,
       brokers,
+      requirePostQuantum,
       log,
       onPeer: (socket, peer) => {
         rpc.inject(socket, peer);

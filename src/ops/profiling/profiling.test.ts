@@ -83,6 +83,8 @@ const answers: readonly [path: string, method: string, status: number, text: Reg
   ['/debug/pprof/goroutine', 'GET', 404, /^there is no such profile of this program/],
   ['/debug/pprof/cmdline', 'GET', 404, /^there is no such profile/],
   ['/', 'GET', 404, /^there is no such profile/],
+  ['//', 'GET', 404, /^there is no such profile/],
+  ['//[', 'GET', 404, /^there is no such profile/],
   ['/debug/pprof/heap', 'POST', 405, /^only GET/],
   ['/debug/pprof/profile?seconds=0', 'GET', 400, /^seconds must be /],
   ['/debug/pprof/profile?seconds=301', 'GET', 400, /^seconds must be /],

@@ -47,17 +47,17 @@ async function answer(
   response: ServerResponse,
   stopping: AbortSignal,
 ): Promise<void> {
-  const { pathname, searchParams } = new URL(request.url ?? '/', 'http://localhost');
+  const { path, query } = targetOf(request);
   const gone = new AbortController();
   response.once('close', () => {
     gone.abort();
   });
   try {
     if (request.method !== 'GET') return say(response, 405, 'only GET is answered\n');
-    if (pathname === `${ROOT}/` || pathname === ROOT) return say(response, 200, INDEX);
-    if (pathname === `${ROOT}/heap`) return send(response, 'heap', await profiler.heap());
-    if (pathname !== `${ROOT}/profile`) return say(response, 404, MISSING);
-    const seconds = readSeconds(searchParams.get('seconds'));
+    if (path === `${ROOT}/` || path === ROOT) return say(response, 200, INDEX);
+    if (path === `${ROOT}/heap`) return send(response, 'heap', await profiler.heap());
+    if (path !== `${ROOT}/profile`) return say(response, 404, MISSING);
+    const seconds = readSeconds(query.get('seconds'));
     if (seconds === undefined) {
       return say(response, 400, `seconds must be a number above 0, ${MAX_SECONDS} at most\n`);
     }
@@ -66,6 +66,15 @@ async function answer(
   } catch (error) {
     if (!response.destroyed) say(response, 500, `${reasonOf(error)}\n`);
   }
+}
+
+/** Anybody may write anything there: nothing of it throws. */
+function targetOf({ url = '' }: IncomingMessage): {
+  readonly path: string;
+  readonly query: URLSearchParams;
+} {
+  const [path = '', ...query] = url.split('?');
+  return { path, query: new URLSearchParams(query.join('?')) };
 }
 
 const ROOT = '/debug/pprof';

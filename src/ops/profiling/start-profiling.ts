@@ -81,7 +81,8 @@ function dumpAgainAndAgain(
       const profile = await take[name]();
       await mkdir(folder, { recursive: true, mode: 0o750 });
       const file = `${stamp(clock.now())}_${program}_${name}.pb.gz`;
-      await writeFile(join(folder, file), profile, { mode: 0o640 });
+      // Never through a link that somebody has put there.
+      await writeFile(join(folder, file), profile, { mode: 0o640, flag: 'wx' });
       return true;
     } catch (error) {
       if (!signal.aborted) log.warn('Profile was not written', { name, error: reasonOf(error) });

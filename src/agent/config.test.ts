@@ -98,6 +98,7 @@ test('what is not said has its default', async () => {
     joinToken: '',
     bundleSource: { kind: 'path', path: 'b.pem', format: 'pem' },
     requirePostQuantum: false,
+    keepSvidsOnDisk: false,
     rebootstrap: { mode: 'never', delaySeconds: 600 },
     syncIntervalSeconds: 5,
     useSyncAuthorizedEntries: true,

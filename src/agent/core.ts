@@ -1,4 +1,5 @@
 import { type Clock, unixSeconds } from '../base/clock.ts';
+import { Fault } from '../base/fault.ts';
 import type { KeyType } from '../crypto/keys.ts';
 import type { Log } from '../ops/log.ts';
 import type { Metrics } from '../ops/metrics.ts';
@@ -19,6 +20,7 @@ import { Rebootstrap, type RebootstrapDeps } from './attest/rebootstrap.ts';
 import { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
 import { X509Cache } from './cache/x509-cache.ts';
 import type { Identities } from './identities.ts';
+import { forgetKept, KeptFile } from './kept/kept-file.ts';
 import { Manager } from './manager.ts';
 import { ServerConnection } from './server/server-connection.ts';
 import { verifyServer } from './server/server-identity.ts';
@@ -51,6 +53,9 @@ export type AgentCoreOptions = {
   readonly keysAreLost: boolean;
   readonly nodeAttestor: AgentNodeAttestor;
   readonly svidStores: readonly SvidStore[];
+  readonly dataDirectory: string;
+  /** Workloads' SVIDs outlive the process, sealed by a key of the key manager. */
+  readonly keepSvidsOnDisk: boolean;
   readonly rebootstrap: Pick<RebootstrapDeps, 'mode' | 'delayMilliseconds'>;
   /** Agrees on keys with the server in no way that a quantum computer could undo. */
   readonly requirePostQuantum: boolean;
@@ -88,9 +93,11 @@ export async function startCore(
   signal: AbortSignal,
 ): Promise<AgentCore> {
   const { clock, random, metrics, tracer, log, storage, keyManager } = options;
+  const kept = await openKept(options);
   const rebootstrap = new Rebootstrap({
     ...options.rebootstrap,
     storage,
+    forgetKept: () => kept?.forget() ?? Promise.resolve(),
     clock,
     log: log.child({ subsystem_name: 'attestor' }),
   });
@@ -200,7 +207,11 @@ export async function startCore(
     attest: (key, call) =>
       attest(options, { key, bundle: cache.bundle }, verifier(options, cache), call),
     store: ({ chain, reattestable }) => storage.update({ svid: chain, reattestable }),
-    mendStorage: () => storage.mend(),
+    async mendStorage() {
+      const wasGone = await storage.mend();
+      if (wasGone) kept?.renew();
+      return wasGone;
+    },
     hasValidSvids: () => cache.hasValidSvids(unixSeconds(clock)),
     availabilityTargetSeconds: options.availabilityTargetSeconds,
     metrics,
@@ -217,6 +228,7 @@ export async function startCore(
     rotator,
     storeService,
     rebootstrap,
+    kept,
     storage,
     version: options.version,
     clock,
@@ -292,6 +304,21 @@ const statusOf = (parts: StatusParts): AgentStatus => ({
     return parts.synchronizer.lastOutcome;
   },
 });
+
+/** Undefined where nothing is kept; then nothing of former runs is either. */
+async function openKept(options: AgentCoreOptions): Promise<KeptFile | undefined> {
+  const { dataDirectory, keepSvidsOnDisk, keysAreLost, keyManager, log } = options;
+  if (!keepSvidsOnDisk) {
+    await forgetKept(dataDirectory);
+    return undefined;
+  }
+  if (keysAreLost) throw new Fault('invalid', NO_KEY_TO_KEEP);
+  const { trustDomain, storage, clock } = options;
+  return new KeptFile({ dataDirectory, keyManager, trustDomain, storage, clock, log });
+}
+
+const NO_KEY_TO_KEEP =
+  "experimental.keep_svids_on_disk needs a key manager whose keys outlive the agent; those of 'memory' do not";
 
 const CANNOT_COME_BACK =
   "Node attestation is not reattestable and the 'memory' key manager is in use; if the agent process is restarted, it will be unable to obtain a new SVID and will need to be manually evicted to be able to re-attest.";

@@ -8,7 +8,13 @@ import { type Rebootstrap, STRANGER_REMEDY } from './attest/rebootstrap.ts';
 import type { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
 import type { X509Cache } from './cache/x509-cache.ts';
 import { durationText } from './duration-text.ts';
-import { failureClass, isUnknownAuthority, rpcFailure } from './server/rpc-failure.ts';
+import type { KeptFile } from './kept/kept-file.ts';
+import {
+  failureClass,
+  isUnknownAuthority,
+  isUnreachable,
+  rpcFailure,
+} from './server/rpc-failure.ts';
 import type { ServerConnection } from './server/server-connection.ts';
 import type { AgentDataFile } from './storage/agent-data-file.ts';
 import type { StoreService } from './svid-store/store-service.ts';
@@ -25,6 +31,8 @@ export type ManagerDeps = {
   readonly rotator: AgentSvidRotator;
   readonly storeService: Pick<StoreService, 'run'>;
   readonly rebootstrap: Rebootstrap;
+  /** What the last run left of workloads' SVIDs; undefined where they are not kept on disk. */
+  readonly kept: Pick<KeptFile, 'load' | 'run' | 'forget'> | undefined;
   readonly storage: AgentDataFile;
   /** What the server is told that we are. */
   readonly version: string;
@@ -53,6 +61,7 @@ export class Manager {
         signal.throwIfAborted();
         await this.#refuseAtStart(error);
         if (isUnknownAuthority(error)) await this.#meetStranger();
+        else if (isUnreachable(error) && (await this.#serveKept())) return;
         const wait = backoff.next();
         if (wait === undefined) throw error;
         log.warn('Failed to initialize manager', {
@@ -103,6 +112,22 @@ export class Manager {
     }
   }
 
+  /** The server is away: whether there is something to serve meanwhile. */
+  async #serveKept(): Promise<boolean> {
+    const { kept, cache, log } = this.#deps;
+    const found = await kept?.load().catch((error: unknown) => {
+      log.error('Could not use kept SVIDs', { error: error as Error });
+      return undefined;
+    });
+    if (found === undefined || found.svids.size === 0) return false;
+    cache.update(found.entries, found.bundles, () => false);
+    cache.setSvids(found.svids);
+    log.warn('The server cannot be reached: serving the SVIDs that were kept on disk', {
+      count: found.svids.size,
+    });
+    return true;
+  }
+
   /** Throws when the agent is to start anew (`reference/agent.md` §2.7). */
   async #meetStranger(): Promise<void> {
     const { rebootstrap, log } = this.#deps;
@@ -124,7 +149,7 @@ export class Manager {
 
   /** All of them together; the first that fails ends the others. */
   async #runTasks(signal: AbortSignal): Promise<void> {
-    const { synchronizer, rotator, storeService } = this.#deps;
+    const { synchronizer, rotator, storeService, kept, cache } = this.#deps;
     const ended = new AbortController();
     const end = () => {
       ended.abort(signal.reason);
@@ -136,6 +161,7 @@ export class Manager {
       synchronizer.runMinting(ended.signal),
       rotator.run(ended.signal),
       storeService.run(ended.signal),
+      ...(kept === undefined ? [] : [kept.run(cache, ended.signal)]),
       watchChanges({ ...this.#deps, onChange: () => synchronizer.wake() }, ended.signal),
     ];
     try {
@@ -178,6 +204,7 @@ export class Manager {
   }
 
   async #deleteSvid(): Promise<void> {
+    await this.#deps.kept?.forget();
     await this.#deps.storage.update({ svid: [] }).catch((error: unknown) => {
       this.#deps.log.error('Could not delete SVID', { error: error as Error });
     });

@@ -130,6 +130,7 @@ const coreOptions = (
     mode: config.rebootstrap.mode,
     delayMilliseconds: config.rebootstrap.delaySeconds * 1000,
   },
+  dataDirectory: config.dataDir,
   storage,
   workloadX509SvidKeyType: config.workloadKeyType,
   syncIntervalMilliseconds: config.syncIntervalSeconds * 1000,

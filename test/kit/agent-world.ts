@@ -86,6 +86,8 @@ export class AgentWorld implements AsyncDisposable {
       keysAreLost: true,
       nodeAttestor: joinTokenAgentAttestor('token'),
       svidStores: [],
+      dataDirectory: join(this.directory, 'data'),
+      keepSvidsOnDisk: false,
       rebootstrap: { mode: 'never', delayMilliseconds: 0 },
       requirePostQuantum: false,
       workloadX509SvidKeyType: 'ec-p256',

@@ -9,6 +9,7 @@ import type { ClientTls } from '../../rpc/dial.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { durationText } from '../duration-text.ts';
+import { SEAL_KEY_ID } from '../kept/kept-file.ts';
 import { isDenied, isUnknownAuthority } from '../server/rpc-failure.ts';
 import { checkClaimedServer, verifyServer } from '../server/server-identity.ts';
 import type { AgentDataFile } from '../storage/agent-data-file.ts';
@@ -159,9 +160,10 @@ async function loadSvid(
 > {
   const { keyManager, storage, clock } = deps;
   const stored = storage.data.svid;
-  const keys = await keyManager.getKeys().catch((error: unknown) => {
+  const all = await keyManager.getKeys().catch((error: unknown) => {
     throw wrapFault('unable to load private key', error);
   });
+  const keys = all.filter(({ id }) => id !== SEAL_KEY_ID);
   const svid = findKey(stored, keys, storage.data.reattestable);
   const isExpired =
     svid !== undefined && unixSeconds(clock) + EXPIRY_MARGIN_SECONDS >= svid.leaf.notAfter;

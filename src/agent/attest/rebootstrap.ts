@@ -9,6 +9,8 @@ export type RebootstrapDeps = {
   /** How long the server must have been a stranger before it is believed that it was set up anew. */
   readonly delayMilliseconds: number;
   readonly storage: Pick<AgentDataFile, 'data' | 'update'>;
+  /** Removes SVIDs of workloads that are kept on disk. */
+  readonly forgetKept: () => Promise<void>;
   readonly clock: Pick<Clock, 'now'>;
   readonly log: Log;
 };
@@ -68,9 +70,10 @@ export class Rebootstrap {
   }
 
   /** Forgets everything, so that the next run attests anew, to whoever the bootstrap source vouches for. */
-  forgetAll(): Promise<void> {
-    const { storage, clock } = this.#deps;
-    return storage.update({
+  async forgetAll(): Promise<void> {
+    const { storage, forgetKept, clock } = this.#deps;
+    await forgetKept();
+    await storage.update({
       svid: [],
       bundle: [],
       bootstrap: { use: 'rebootstrap', startedAt: clock.now(), attempts: 0 },

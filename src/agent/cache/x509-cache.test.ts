@@ -214,6 +214,21 @@ describe('what is minted', () => {
     assert.deepEqual(ids(cache.latest(set('u:1'))), ['a']);
   });
 
+  test('of an entry made anew with the ID of a former one, whose SVID is given to nobody any more', async () => {
+    const { cache } = newCache();
+    cache.update([entry('a', ['u:1'])], [own], never);
+    mint(cache, 'former');
+    using subscriber = cache.subscribe(set('u:1'));
+    await unread(subscriber);
+    cache.update([entry('a', ['u:1'], { createdAt: 9 })], [own], never);
+    assert.deepEqual(ids(cache.latest(set('u:1'))), []);
+    assert.equal(await unread(subscriber), undefined, 'its stream does not end');
+    assert.deepEqual(stale(cache), ['a']);
+    mint(cache, 'latter');
+    const update = (await unread(subscriber)) as WorkloadUpdate;
+    assert.deepEqual(update.identities[0]?.svid, svid('latter'));
+  });
+
   test('an SVID whose entry has gone meanwhile is dropped', () => {
     const { cache } = newCache();
     cache.setSvids(minted('gone', svid()));
@@ -484,4 +499,25 @@ test('the SVID of an entry is told by the ID of the entry', () => {
   mint(cache, 'minted');
   assert.deepEqual(cache.svidOf('a'), svid('minted'));
   assert.equal(cache.svidOf('b'), undefined);
+});
+
+test('the revision grows with what is held, and with nothing else', () => {
+  const { cache } = newCache();
+  let last = cache.revision;
+  const grew = () => {
+    const before = last;
+    last = cache.revision;
+    return last > before;
+  };
+  cache.update([entry('a', ['u:1'])], [own], never);
+  mint(cache);
+  assert.ok(grew(), 'an SVID');
+  cache.update([entry('a', ['u:1'], { hint: 'h' })], [own], never);
+  assert.ok(grew(), 'an entry');
+  cache.update([entry('a', ['u:1'], { hint: 'h' })], [{ ...own, sequenceNumber: 9n }], never);
+  assert.ok(grew(), 'a bundle');
+  cache.dropSvids([...cache.identities()]);
+  assert.ok(grew(), 'an SVID that is dropped');
+  cache.subscribe(set('u:1'))[Symbol.dispose]();
+  assert.ok(!grew());
 });

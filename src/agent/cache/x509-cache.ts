@@ -57,6 +57,7 @@ export class X509Cache {
   /** Updates by the IDs of their entries, until anything changes. */
   readonly #shared = new Map<string, WorkloadUpdate>();
   #svidCount = 0;
+  #revision = 0;
 
   constructor(deps: X509CacheDeps) {
     this.#deps = deps;
@@ -72,6 +73,7 @@ export class X509Cache {
     const dirty = new Set<Subscriber>();
     const changed = this.#bundles.replace(bundles);
     if (changed.size > 0) {
+      this.#revision += 1;
       this.#shared.clear();
       this.#bundleNews.tell(this.#bundles.all);
     }
@@ -226,6 +228,11 @@ export class X509Cache {
     return this.#bundles.own;
   }
 
+  /** Grows with every change of `identities` and `bundles`. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   get svidCount(): number {
     return this.#svidCount;
   }
@@ -242,14 +249,18 @@ export class X509Cache {
     let removed = 0;
     for (const [id, record] of this.#records) {
       if (keep.has(id)) continue;
-      this.#addMatching(record.selectors, dirty);
-      this.#setSvid(record, undefined);
-      this.#records.delete(id);
-      this.#entriesBySelector.delete(record);
-      this.#deps.log.debug('Entry removed', logFields(record.entry));
+      this.#remove(record, dirty);
       removed++;
     }
     return removed;
+  }
+
+  #remove(record: CacheRecord, dirty: Set<Subscriber>): void {
+    this.#addMatching(record.selectors, dirty);
+    this.#setSvid(record, undefined);
+    this.#records.delete(record.entry.id);
+    this.#entriesBySelector.delete(record);
+    this.#deps.log.debug('Entry removed', logFields(record.entry));
   }
 
   #take(
@@ -280,7 +291,14 @@ export class X509Cache {
     if (entry.federatesWith.some(({ name }) => changed.has(name))) {
       this.#addMatching(record.selectors, dirty);
     }
-    if (former.revisionNumber !== entry.revisionNumber) {
+    if (former.createdAt !== entry.createdAt) {
+      // It was deleted, and another one made with its ID: what was said of the former is not true of this.
+      counts.outdated++;
+      const hadSvid = record.svid !== undefined;
+      this.#setSvid(record, undefined);
+      record.isStale = hadSvid;
+      record.isDropped = hadSvid;
+    } else if (former.revisionNumber !== entry.revisionNumber) {
       counts.outdated++;
       if (record.svid !== undefined) record.isStale = true;
     }
@@ -308,6 +326,7 @@ export class X509Cache {
   #replaceEntry(record: CacheRecord, entry: AuthorizedEntry, dirty: Set<Subscriber>): void {
     const { entry: former, selectors } = record;
     const wanted = selectorTexts(entry);
+    this.#revision += 1;
     this.#shared.clear();
     record.entry = entry;
     if (!sameTexts(selectors, wanted)) {
@@ -360,6 +379,7 @@ export class X509Cache {
 
   #setSvid(record: CacheRecord, svid: X509Svid | undefined): void {
     this.#svidCount += Number(svid !== undefined) - Number(record.svid !== undefined);
+    this.#revision += 1;
     record.svid = svid;
     record.isDropped = false;
     this.#shared.clear();

@@ -38,6 +38,8 @@ export type AgentConfig = {
   readonly bundleSource: ConfiguredBundleSource;
   /** Keys for connections to the server are agreed on in no way that a quantum computer could undo. */
   readonly requirePostQuantum: boolean;
+  /** Workloads' SVIDs outlive the process; a key of ours, which SPIRE passes over. */
+  readonly keepSvidsOnDisk: boolean;
   readonly rebootstrap: { readonly mode: RebootstrapMode; readonly delaySeconds: number };
 
   readonly syncIntervalSeconds: number;

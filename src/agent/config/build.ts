@@ -119,6 +119,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     joinToken,
     bundleSource: bundleSource(deps),
     requirePostQuantum: agent.experimental.requirePqKem,
+    keepSvidsOnDisk: agent.experimental.keepSvidsOnDisk,
     ...times,
     useSyncAuthorizedEntries: agent.experimental.useSyncAuthorizedEntries ?? true,
     workloadKeyType,

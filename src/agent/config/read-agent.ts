@@ -72,6 +72,7 @@ function readExperimental(agent: Settings, audit: KeyAudit) {
     broker: broker && readBroker(broker, audit),
     featureFlags: section?.strings('feature_flags') ?? [],
     jwtSvidCacheHitTimeout: text('jwt_svid_cache_hit_timeout'),
+    keepSvidsOnDisk: section?.bool('keep_svids_on_disk') ?? false,
     namedPipeName: text('named_pipe_name'),
     rateLimits: rateLimitKeys.map((key) => ({
       key,

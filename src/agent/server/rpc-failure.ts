@@ -1,4 +1,4 @@
-import { type DenialReason, Fault } from '../../base/fault.ts';
+import { type DenialReason, Fault, type FaultKind, kindOf } from '../../base/fault.ts';
 import { rpcErrorText } from '../../rpc/status.ts';
 
 /** A failed call to the server with words before it, and its status in Go's form after them. */
@@ -24,6 +24,11 @@ export function failureClass(thrown: unknown): 'reattest' | 'shut-down' | undefi
   const denial = thrown instanceof Fault ? thrown.denial : undefined;
   return denial && classes[denial];
 }
+
+/** The server was not reached, or did not answer: it has said nothing that would count. */
+export const isUnreachable = (thrown: unknown): boolean => unreachableKinds.has(kindOf(thrown));
+
+const unreachableKinds: ReadonlySet<FaultKind> = new Set(['unavailable', 'deadline']);
 
 /** The server's certificate does not stem from the bundle we hold; known by these words, as in SPIRE. */
 export const isUnknownAuthority = (thrown: unknown): boolean =>

@@ -1,9 +1,14 @@
 import assert from 'node:assert/strict';
+import type { MessageInitShape } from '@bufbuild/protobuf';
+import { Outbox } from '../../src/agent/server/outbox.ts';
 import { buildCsr } from '../../src/crypto/csr.ts';
 import { generateKey } from '../../src/crypto/keys.ts';
 import { parseCertificates } from '../../src/crypto/x509/certificate.ts';
 import { type Channel, dial } from '../../src/rpc/dial.ts';
-import { Agent } from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts';
+import {
+  Agent,
+  type AttestAgentRequestSchema,
+} from '../../src/wire/gen/spire/api/server/agent/v1/agent_pb.ts';
 import { SVID } from '../../src/wire/gen/spire/api/server/svid/v1/svid_pb.ts';
 import type { TrustDomainProcesses } from './trust-domain.ts';
 import type { Workload } from './workload.ts';
@@ -49,28 +54,36 @@ export async function attestWithToken(
   token: string,
 ): Promise<AttestedIdentity> {
   using channel = dialNetwork(domain);
+  return await attestOver(channel, domain, 'join_token', Buffer.from(token));
+}
+
+/** Attests on a connection that is open; challenges are answered by `respond`. The server ends the stream after the result. */
+export async function attestOver(
+  channel: Channel,
+  domain: TrustDomainProcesses,
+  type: string,
+  payload: Uint8Array,
+  respond: (challenge: Uint8Array) => Promise<Uint8Array> = () => assert.fail('a challenge'),
+): Promise<AttestedIdentity> {
   const key = await generateKey('ec-p256');
   const csr = await buildCsr({ uris: [], dnsNames: [] }, key);
-  const payload = Buffer.from(token);
-  const { promise: answered, resolve: close } = Promise.withResolvers<void>();
-  async function* requests() {
-    yield {
-      step: {
-        case: 'params' as const,
-        value: { data: { type: 'join_token', payload }, params: { csr } },
-      },
-    };
-    await answered;
-  }
+  const requests = new Outbox<MessageInitShape<typeof AttestAgentRequestSchema>>();
+  requests.send({ step: { case: 'params', value: { data: { type, payload }, params: { csr } } } });
+  let attested: AttestedIdentity | undefined;
   try {
-    for await (const { step } of channel.client(Agent).attestAgent(requests())) {
+    for await (const { step } of channel.client(Agent).attestAgent(requests)) {
+      if (step.case === 'challenge') {
+        const value = await respond(step.value);
+        requests.send({ step: { case: 'challengeResponse', value } });
+        continue;
+      }
       assert.equal(step.case, 'result');
       const { svid } = step.value;
       const id = domain.id(svid?.id?.path ?? '');
-      return { id, chain: svid?.certChain ?? [], privateKey: key.toPkcs8() };
+      attested = { id, chain: svid?.certChain ?? [], privateKey: key.toPkcs8() };
     }
   } finally {
-    close();
+    requests.close();
   }
-  return assert.fail('the server answered nothing');
+  return attested ?? assert.fail('the server answered nothing');
 }

@@ -3,12 +3,12 @@ import type { AddressInfo } from 'node:net';
 import { nodeHttp } from '../base/node-http.ts';
 import type { HealthChecks, HealthReport } from './health-checks.ts';
 import type { HealthSettings } from './health-settings.ts';
-import { listenHttp } from './listen-http.ts';
+import { crowdOut, listenHttp } from './listen-http.ts';
 import type { Log } from './log.ts';
 
 /** Whoever has not asked by then is turned away (`reference/server.md` §4.2). */
 const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
-/** Probes come one by one; this bounds what somebody else can make us hold. */
+/** Probes come one by one; beyond it the connection that is there longest makes room. */
 const MAX_CONNECTIONS = 100;
 
 const MAX_PORT = 65_535;
@@ -37,13 +37,17 @@ export async function serveHealth(options: HealthEndpointOptions): Promise<Healt
     [settings.readyPath, () => checks.ready()],
   ]);
   const server = nodeHttp().createServer(
-    { headersTimeout: HEADERS_TIMEOUT_MILLISECONDS, requestTimeout: HEADERS_TIMEOUT_MILLISECONDS },
+    {
+      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      requestTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      connectionsCheckingInterval: HEADERS_TIMEOUT_MILLISECONDS,
+    },
     (request, response) => {
       const path = (request.url ?? '').split('?')[0] ?? '';
       answer(response, reports.get(path)?.());
     },
   );
-  server.maxConnections = MAX_CONNECTIONS;
+  crowdOut(server, MAX_CONNECTIONS);
   try {
     const address = await listen(server, settings);
     server.on('error', (error) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { type TestContext, test } from 'node:test';
 import { VirtualClock } from '../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../test/kit/recording-log.ts';
@@ -135,6 +136,20 @@ for (const [path, method, status, type, body] of [
     assert.equal(await response.text(), body);
   });
 }
+
+test('those who connect and say nothing crowd no probe out', async (t) => {
+  const endpoint = await serveHealth({ settings, checks, log: silentLog });
+  t.after(() => endpoint[Symbol.asyncDispose]());
+  const { port } = endpoint.address ?? assert.fail();
+  const silent = Array.from({ length: 120 }, () => connect(port, '127.0.0.1'));
+  for (const socket of silent) socket.on('error', () => undefined);
+  t.after(() => {
+    for (const socket of silent) socket.destroy();
+  });
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  const response = await fetch(`http://127.0.0.1:${port}${settings.livePath}`);
+  assert.equal(response.status, 200);
+});
 
 test('a port in use is told, and no reason not to go on', async (t) => {
   const other = createServer().listen(0, '127.0.0.1');

@@ -1,5 +1,6 @@
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, isIP, type Server } from 'node:net';
+import { createStrangers } from '../base/strangers.ts';
 
 /**
  * Starts listening. A name with addresses of both families is listened on with the IPv4 one, as Go does: probes and
@@ -15,4 +16,12 @@ export async function listenHttp(server: Server, host: string, port: number): Pr
   });
   await promise;
   return server.address() as AddressInfo;
+}
+
+/** Beyond so many connections the one that is there longest makes room: so whoever comes, asks and goes is answered. */
+export function crowdOut(server: Server, maxConnections: number): void {
+  const strangers = createStrangers(maxConnections);
+  server.on('connection', (socket) => {
+    strangers.add(socket);
+  });
 }

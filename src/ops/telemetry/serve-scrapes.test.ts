@@ -5,12 +5,15 @@ import { request as httpsRequest } from 'node:https';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { connect as connectTls } from 'node:tls';
 import { type Holder, leafOf, NOW, rootAuthority } from '../../../test/kit/certificates.ts';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { temporaryFolder } from '../../../test/kit/temp-dir.ts';
+import { silentLog } from '../log.ts';
 import type { PrometheusSettings } from '../telemetry-settings.ts';
 import { startPrometheusEndpoint } from './prometheus-endpoint.ts';
+import { serveScrapes } from './serve-scrapes.ts';
 
 type Tls = NonNullable<PrometheusSettings['tls']>;
 const noTls: Tls = {
@@ -163,6 +166,52 @@ async function pki() {
     stranger: await leaf(other, 'client'),
   };
 }
+
+for (const secure of [false, true]) {
+  test(`who begins a request and does not end it is turned away (${secure ? 'TLS' : 'no TLS'})`, async (t) => {
+    const { ca, server } = await pki();
+    const scrapes = await serveScrapes({
+      host: '127.0.0.1',
+      port: 0,
+      exposition: async () => 'all\n',
+      tls: secure
+        ? {
+            files: undefined,
+            clientCa: undefined,
+            authorizedIds: new Set<string>(),
+            postQuantumOnly: false,
+          }
+        : undefined,
+      log: silentLog,
+      askMilliseconds: 200,
+    });
+    t.after(() => scrapes[Symbol.asyncDispose]());
+    scrapes.present(pemOf(server));
+    const { port } = scrapes.address;
+    const socket = secure
+      ? connectTls({ port, ca: pemOf(ca).cert, checkServerIdentity: () => undefined })
+      : connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    await once(socket, secure ? 'secureConnect' : 'connect');
+    socket.resume().write('GET / HTTP/1.1\r\n');
+    const trickle = setInterval(() => socket.write('X: y\r\n'), 50);
+    t.after(() => {
+      clearInterval(trickle);
+    });
+    await once(socket, 'close', { signal: AbortSignal.timeout(5000) });
+  });
+}
+
+test('those who connect and say nothing crowd no scraper out', async (t) => {
+  const { port } = await start(t);
+  const silent = Array.from({ length: 120 }, () => connect(port, '127.0.0.1'));
+  for (const socket of silent) socket.on('error', () => undefined);
+  t.after(() => {
+    for (const socket of silent) socket.destroy();
+  });
+  await Promise.all(silent.map((socket) => once(socket, 'connect')));
+  assert.match(await (await fetch(`http://127.0.0.1:${port}/`)).text(), ANSWER);
+});
 
 test('files are presented, clients need a certificate of the CA file, and new files are noticed', async (t) => {
   await using folder = await temporaryFolder();

@@ -5,15 +5,15 @@ import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import { nodeHttp } from '../../base/node-http.ts';
 import { postQuantumTls } from '../../base/post-quantum.ts';
-import { listenHttp } from '../listen-http.ts';
+import { crowdOut, listenHttp } from '../listen-http.ts';
 import type { Log } from '../log.ts';
 import type { ScrapeTls, TlsPair } from './scrape-tls.ts';
 
 /** Whoever has not asked by then is turned away (`reference/server.md` §4.1). */
-const HEADERS_TIMEOUT_MILLISECONDS = 10_000;
+const ASK_MILLISECONDS = 10_000;
 /** A scraper that keeps its connection asks again within a minute or two. */
 const IDLE_TIMEOUT_MILLISECONDS = 180_000;
-/** A few scrapers; this bounds what somebody else can make us hold. */
+/** A few scrapers; beyond it the connection that is there longest makes room. */
 const MAX_CONNECTIONS = 100;
 /** A leaf and a few intermediates. */
 const MAX_CHAIN_CERTIFICATES = 10;
@@ -28,6 +28,8 @@ export type ScrapesOptions = {
   readonly exposition: () => Promise<string>;
   readonly tls: ScrapeTls | undefined;
   readonly log: Log;
+  /** Only tests know better. */
+  readonly askMilliseconds?: number;
 };
 
 export interface Scrapes extends AsyncDisposable {
@@ -44,8 +46,10 @@ export async function serveScrapes(options: ScrapesOptions): Promise<Scrapes> {
   const http = answering(options);
   let verify: VerifyChain = () => Promise.reject(new Fault('unavailable', 'not ready yet'));
   const secure = tls && (await tlsServer(tls, http, (chain) => verify(chain), log));
+  // It is given its connections, and would not look at how long they take.
+  if (secure !== undefined) http.emit('listening');
   const listener: Server = secure ?? http;
-  listener.maxConnections = MAX_CONNECTIONS;
+  crowdOut(listener, MAX_CONNECTIONS);
   const address = await listenHttp(listener, host, port);
   listener.on('error', (error) => {
     log.warn(`Prometheus listener stopped unexpectedly: ${reasonOf(error)}`);
@@ -64,17 +68,23 @@ export async function serveScrapes(options: ScrapesOptions): Promise<Scrapes> {
         resolve();
       });
       http.closeAllConnections();
+      if (secure !== undefined) http.close();
       secure?.turnAway();
       await promise;
     },
   };
 }
 
-function answering({ exposition, log }: ScrapesOptions): HttpServer {
+function answering({
+  exposition,
+  askMilliseconds = ASK_MILLISECONDS,
+  log,
+}: ScrapesOptions): HttpServer {
   const server = nodeHttp().createServer(
     {
-      headersTimeout: HEADERS_TIMEOUT_MILLISECONDS,
-      requestTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+      headersTimeout: askMilliseconds,
+      requestTimeout: askMilliseconds,
+      connectionsCheckingInterval: askMilliseconds,
       keepAliveTimeout: IDLE_TIMEOUT_MILLISECONDS,
     },
     (request, response) => {
@@ -121,7 +131,7 @@ async function tlsServer(
   const server = createServer({
     ...tlsContext(undefined, tls),
     ALPNProtocols: ['http/1.1'],
-    handshakeTimeout: HEADERS_TIMEOUT_MILLISECONDS,
+    handshakeTimeout: ASK_MILLISECONDS,
     requestCert: clientCa !== undefined || authorizedIds.size > 0,
     rejectUnauthorized: clientCa !== undefined,
   });

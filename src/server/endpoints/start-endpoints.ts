@@ -1,5 +1,6 @@
 import type { AddressInfo } from 'node:net';
 import { wrapFault } from '../../base/fault.ts';
+import { createStrangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
@@ -8,7 +9,6 @@ import { listenLocal } from './local-listener.ts';
 import type { Peer } from './peer.ts';
 import { createProxiedSources } from './proxy-protocol/proxied-sources.ts';
 import type { ServerSvidRotator } from './server-svid.ts';
-import { createStrangers } from './strangers.ts';
 import { listenTcp } from './tcp-listener.ts';
 import type { VerifyClient } from './verify-client.ts';
 

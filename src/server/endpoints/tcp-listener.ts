@@ -6,6 +6,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { createStrangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import { bind } from './bind.ts';
 import type { TcpPeer } from './peer.ts';
@@ -13,7 +14,6 @@ import { plainAddress } from './plain-address.ts';
 import type { ProxiedSources } from './proxy-protocol/proxied-sources.ts';
 import type { ClaimedSource } from './proxy-protocol/proxy-header.ts';
 import type { ServerSvidRotator } from './server-svid.ts';
-import { createStrangers } from './strangers.ts';
 import { tlsContext } from './tls-context.ts';
 import type { VerifyClient } from './verify-client.ts';
 

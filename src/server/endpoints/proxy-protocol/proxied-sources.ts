@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net';
+import { type Addressed, connectionKey } from '../../../base/connection-key.ts';
 import type { Log } from '../../../ops/log.ts';
 import { logList } from '../../../ops/log-list.ts';
-import { type Addressed, connectionKey } from '../connection-key.ts';
 import { plainAddress } from '../plain-address.ts';
 import type { ClaimedSource } from './proxy-header.ts';
 import { takeProxyHeader } from './take-header.ts';

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
-import { createStrangers } from '../../endpoints/strangers.ts';
+import { type Addressed, connectionKey } from '../../../base/connection-key.ts';
+import { createStrangers } from '../../../base/strangers.ts';
 
 export type ConnectionLimits = {
   /** Beyond so many who have not asked yet, the one who has been here longest makes room. */
@@ -9,8 +10,6 @@ export type ConnectionLimits = {
   /** Whoever has not gone by then is turned away. */
   readonly connectionMilliseconds: number;
 };
-
-type Addressed = Pick<Socket, 'remoteAddress' | 'remotePort'>;
 
 export type Connections = {
   add(socket: Socket): void;
@@ -32,7 +31,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
 
   return {
     add(socket) {
-      const key = keyOf(socket);
+      const key = connectionKey(socket);
       const turnAway = () => socket.destroy();
       const ends = setTimeout(turnAway, limits.connectionMilliseconds).unref();
       asking.set(key, setTimeout(turnAway, limits.requestMilliseconds).unref());
@@ -45,7 +44,7 @@ export function createConnections(limits: ConnectionLimits): Connections {
       strangers.add(socket);
     },
     hasAsked(socket) {
-      forget(keyOf(socket));
+      forget(connectionKey(socket));
       strangers.isKnown(socket);
     },
     destroyAll() {
@@ -53,7 +52,3 @@ export function createConnections(limits: ConnectionLimits): Connections {
     },
   };
 }
-
-/** No two connections to one listener have the same. */
-const keyOf = ({ remoteAddress, remotePort }: Addressed): string =>
-  `${remoteAddress} ${remotePort}`;

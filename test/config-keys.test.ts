@@ -33,10 +33,10 @@ const askedFor = (audit: KeyAudit): Asked =>
   );
 
 const programs: readonly [name: string, audit: () => KeyAudit, proofs: Proofs][] = [
-  ['server', () => readServerFile(fileOf('every-key-server.conf'), 'x', '/').audit, serverKeys],
+  ['server', () => readServerFile(fileOf('every-key-server.conf'), 'x').audit, serverKeys],
   [
     'agent',
-    () => readAgentFile(fileOf('every-key-agent.conf'), 'x', '/').audit,
+    () => readAgentFile(fileOf('every-key-agent.conf'), 'x').audit,
     // What both programs read is shown once.
     { ...serverKeys, ...agentKeys },
   ],
@@ -81,8 +81,8 @@ test('the tests that are named are there', () => {
 });
 
 test('no key is listed that nobody reads', () => {
-  const server = askedFor(readServerFile(fileOf('every-key-server.conf'), 'x', '/').audit);
-  const agent = askedFor(readAgentFile(fileOf('every-key-agent.conf'), 'x', '/').audit);
+  const server = askedFor(readServerFile(fileOf('every-key-server.conf'), 'x').audit);
+  const agent = askedFor(readAgentFile(fileOf('every-key-agent.conf'), 'x').audit);
   for (const [proofs, asked] of [
     [serverKeys, server],
     [agentKeys, agent],

@@ -35,7 +35,7 @@ export async function loadAgentConfig(flags: AgentFlags, env: ConfigEnv): Promis
     environment: env.environment,
     readFile: (name) => env.readFile(name),
   });
-  const reading = readAgentFile(file, path, env.cwd);
+  const reading = readAgentFile(file, path);
   const merged = mergeAgent(reading, flags);
   const problems = new Problems(path);
   const { featureFlags, at } = reading.agent.experimental;

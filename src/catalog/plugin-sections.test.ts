@@ -10,7 +10,7 @@ import { whyPluginUnsupported } from './unsupported-plugin.ts';
 function read(text: string) {
   const problems = new Problems('x.conf');
   const audit = new KeyAudit();
-  const sections = readPlugins(Settings.of(readHcl(text), problems), audit, '/srv');
+  const sections = readPlugins(Settings.of(readHcl(text), problems), audit);
   return { sections, problems: problems.all.map((problem) => problem.text), audit };
 }
 
@@ -86,7 +86,7 @@ test('everything else that can be said of a plugin', () => {
     command: '/bin/n',
     args: ['-x'],
     checksum: 'ab',
-    dataFile: '/srv/d.conf',
+    dataFile: 'd.conf',
     enabled: false,
     data: undefined,
   });
@@ -147,11 +147,11 @@ test('a file that is not there or is no HCL is refused', async () => {
     code: 'ENOENT',
   });
   await assert.rejects(fromFile(missing), {
-    message: 'open /srv/d.conf: no such file or directory',
+    message: 'open d.conf: no such file or directory',
   });
   await assert.rejects(fromFile('a = '), {
     kind: 'invalid',
-    message: /^unable to decode configuration at "\/srv\/d\.conf": /,
+    message: /^unable to decode configuration at "d\.conf": /,
   });
 });
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { parseConfigText } from '../base/config-file.ts';
 import { Fault, reasonOf } from '../base/fault.ts';
 import { goFileError } from '../base/go-file-error.ts';
@@ -31,11 +30,7 @@ type PluginNode = {
  * Reads the `plugins` section of `root`; undefined if there is none. Of several the first one counts, as in SPIRE:
  * what the others hold is told as ignored. What is wrong is put on the problems with SPIRE's words.
  */
-export function readPlugins(
-  root: Settings,
-  audit: KeyAudit,
-  cwd: string,
-): readonly PluginSection[] | undefined {
+export function readPlugins(root: Settings, audit: KeyAudit): readonly PluginSection[] | undefined {
   const items = root.items('plugins');
   const [first, ...ignored] = items?.filter(({ keys }) => keys.length === 0) ?? [];
   if (items === undefined) return undefined;
@@ -55,7 +50,7 @@ export function readPlugins(
     );
   }
   const nodes = pluginNodes(root, content);
-  return nodes.map((node) => readPlugin(root, audit, node, cwd));
+  return nodes.map((node) => readPlugin(root, audit, node));
 }
 
 const contentOf = (value: HclValue): readonly HclItem[] =>
@@ -107,7 +102,7 @@ function withDepth(item: HclItem, depth: number): readonly HclItem[] {
 const contentWithLabels = (labels: HclItem['keys'], value: HclValue): HclItem[] =>
   labels.length > 0 ? [{ keys: labels, value }] : [...contentOf(value)];
 
-function readPlugin(root: Settings, audit: KeyAudit, node: PluginNode, cwd: string): PluginSection {
+function readPlugin(root: Settings, audit: KeyAudit, node: PluginNode): PluginSection {
   const { type, name, position } = node;
   const id = `${goQuote(type)}/${goQuote(name)}`;
   const problems = new Problems(root.problems.source);
@@ -123,7 +118,7 @@ function readPlugin(root: Settings, audit: KeyAudit, node: PluginNode, cwd: stri
     command: command === '' ? undefined : command,
     args: settings.strings('plugin_args'),
     checksum: settings.string('plugin_checksum'),
-    dataFile: dataFile === '' ? undefined : resolve(cwd, dataFile),
+    dataFile: dataFile === '' ? undefined : dataFile,
     enabled: settings.optionalBool('enabled') ?? true,
     data,
     position,

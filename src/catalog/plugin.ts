@@ -25,6 +25,6 @@ export type PluginDeclaration = {
   readonly command?: string | undefined;
   /** `plugin_data`; undefined if there is none or it is empty. */
   readonly data?: Settings | undefined;
-  /** `plugin_data_file`, absolute: where the data is instead. */
+  /** `plugin_data_file` as it is written, since SPIRE names it so: where the data is instead. */
   readonly dataFile?: string | undefined;
 };

@@ -29,7 +29,7 @@ export async function loadServerConfig(flags: ServerFlags, env: ConfigEnv): Prom
     environment: env.environment,
     readFile: (name) => env.readFile(name),
   });
-  const reading = readServerFile(file, path, env.cwd);
+  const reading = readServerFile(file, path);
   const merged = mergeServer(reading, flags);
   const problems = new Problems(path);
   const complaint = featureFlagComplaint(reading.server.experimental.featureFlags);

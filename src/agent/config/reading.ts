@@ -23,7 +23,7 @@ export type AgentReading = {
 };
 
 /** Throws a ConfigFault if anything has the wrong type. */
-export function readAgentFile(file: HclFile, path: string, cwd: string): AgentReading {
+export function readAgentFile(file: HclFile, path: string): AgentReading {
   const problems = new Problems(path);
   const audit = new KeyAudit();
   const root = Settings.of(file, problems, 'quoted-too');
@@ -33,7 +33,7 @@ export function readAgentFile(file: HclFile, path: string, cwd: string): AgentRe
   const telemetry = readTelemetry(root, audit);
   const healthChecks = readHealthChecks(root, audit);
   const pluginProblems = new Problems(path);
-  const plugins = readPlugins(root.withProblems(pluginProblems), audit, cwd);
+  const plugins = readPlugins(root.withProblems(pluginProblems), audit);
   problems.throwIfAny((reason) => decodeComplaint(path, reason));
   const at = (key: string): Position | undefined => section.positionOf(key);
   return { agent, plugins, pluginProblems, telemetry, healthChecks, audit, at };

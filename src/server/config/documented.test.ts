@@ -14,7 +14,7 @@ const everyKey = readFileSync(join(root, 'test/data/config/every-key-server.conf
 
 /** What the reader asks a file with all blocks for, by the name of the section. */
 const asked = (): ReadonlyMap<string, ReadonlySet<string>> => {
-  const { audit } = readServerFile(parseConfigText(everyKey, 'x'), 'x', '/');
+  const { audit } = readServerFile(parseConfigText(everyKey, 'x'), 'x');
   const sections = [...audit.known()].map(([section, keys]) => [plainName(section), keys] as const);
   // The blocks of both plugins are read alike.
   return new Map(sections.filter(([, keys]) => keys.size > 0));

@@ -27,7 +27,7 @@ export type ServerReading = {
 };
 
 /** Throws a ConfigFault if anything has the wrong type. */
-export function readServerFile(file: HclFile, path: string, cwd: string): ServerReading {
+export function readServerFile(file: HclFile, path: string): ServerReading {
   const problems = new Problems(path);
   const audit = new KeyAudit();
   const root = Settings.of(file, problems);
@@ -38,7 +38,7 @@ export function readServerFile(file: HclFile, path: string, cwd: string): Server
   const telemetry = readTelemetry(root, audit);
   const healthChecks = readHealthChecks(root, audit);
   const pluginProblems = new Problems(path);
-  const plugins = readPlugins(root.withProblems(pluginProblems), audit, cwd);
+  const plugins = readPlugins(root.withProblems(pluginProblems), audit);
   problems.throwIfAny((reason) => decodeComplaint(path, reason));
   return {
     server,

@@ -80,7 +80,7 @@ describe('a full disk', { skip: await noSmallDisk(), concurrency: true }, () => 
     assert.deepEqual(await refused.exited, { code: 1, signal: null });
     assert.match(
       refused.output,
-      /level=error msg="Server crashed" error="keymanager\(disk\): failed to generate key: unable to write entries: open \S+keys\.json: no space left on device"/,
+      /level=error msg="Server crashed" error="rpc error: code = Internal desc = keymanager\(disk\): failed to generate key: unable to write entries: open \S+keys\.json: no space left on device"/,
     );
     assert.deepEqual(await readFile(domain.path('server/keys.json')), keys);
     await disk.makeRoom();

@@ -7,6 +7,15 @@ type AnyValue =
   | { readonly intValue: string }
   | { readonly doubleValue: number };
 
+/** Callers write into errors what they like; what waits to be sent must not hold more of it. */
+const MAX_TEXT_LENGTH = 4096;
+
+/** The text, or a copy of its beginning. */
+export const cutText = (text: string): string =>
+  text.length <= MAX_TEXT_LENGTH
+    ? text
+    : Buffer.from(`${text.slice(0, MAX_TEXT_LENGTH)}…`).toString();
+
 export type Attribute = { readonly key: string; readonly value: AnyValue };
 
 export const attributesOf = (
@@ -15,7 +24,7 @@ export const attributesOf = (
   Object.entries(values).map(([key, value]) => ({ key, value: anyValue(value) }));
 
 function anyValue(value: string | number | bigint | boolean): AnyValue {
-  if (typeof value === 'string') return { stringValue: value };
+  if (typeof value === 'string') return { stringValue: cutText(value) };
   if (typeof value === 'boolean') return { boolValue: value };
   if (typeof value === 'bigint' || Number.isSafeInteger(value)) return { intValue: String(value) };
   // JSON has no infinities.
@@ -39,14 +48,16 @@ export const spanToJson = (span: EndedSpan) => ({
   startTimeUnixNano: nanoseconds(span.startedAt),
   endTimeUnixNano: nanoseconds(span.endedAt),
   attributes: attributesOf(span.attributes),
-  status: span.failure === undefined ? {} : { code: STATUS_ERROR, message: span.failure },
+  status: span.failure === undefined ? {} : { code: STATUS_ERROR, message: cutText(span.failure) },
 });
+
+export type SpanJson = ReturnType<typeof spanToJson>;
 
 export type Origin = {
   readonly resource: { readonly attributes: readonly Attribute[] };
   readonly scope: { readonly name: string; readonly version: string };
 };
 
-export const tracesRequest = ({ resource, scope }: Origin, spans: readonly EndedSpan[]) => ({
-  resourceSpans: [{ resource, scopeSpans: [{ scope, spans: spans.map(spanToJson) }] }],
+export const tracesRequest = ({ resource, scope }: Origin, spans: readonly SpanJson[]) => ({
+  resourceSpans: [{ resource, scopeSpans: [{ scope, spans }] }],
 });

@@ -1,7 +1,7 @@
 import type { Clock } from '../../base/clock.ts';
 import type { Log, LogFields, LogLevel, LogValue } from '../log.ts';
 import type { SpanContext } from '../tracing.ts';
-import { attributesOf, nanoseconds, type Origin } from './json.ts';
+import { attributesOf, cutText, nanoseconds, type Origin } from './json.ts';
 
 export type LogRecord = {
   readonly at: number;
@@ -53,16 +53,16 @@ const severities: Record<LogLevel, number> = {
   panic: 24,
 };
 
-export const logsRequest = ({ resource, scope }: Origin, records: readonly LogRecord[]) => ({
-  resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords: records.map(recordToJson) }] }],
+export const logsRequest = ({ resource, scope }: Origin, logRecords: readonly RecordJson[]) => ({
+  resourceLogs: [{ resource, scopeLogs: [{ scope, logRecords }] }],
 });
 
-const recordToJson = ({ at, level, message, fields, span }: LogRecord) => ({
+export const recordToJson = ({ at, level, message, fields, span }: LogRecord) => ({
   timeUnixNano: nanoseconds(at),
   observedTimeUnixNano: nanoseconds(at),
   severityNumber: severities[level],
   severityText: level,
-  body: { stringValue: message },
+  body: { stringValue: cutText(message) },
   attributes: attributesOf(
     Object.fromEntries(
       Object.entries(fields).flatMap(([name, value]) => {
@@ -73,6 +73,8 @@ const recordToJson = ({ at, level, message, fields, span }: LogRecord) => ({
   ),
   ...(span && { traceId: span.traceId, spanId: span.spanId, flags: Number(span.sampled) }),
 });
+
+export type RecordJson = ReturnType<typeof recordToJson>;
 
 function plainValue(value: LogValue): string | number | bigint | boolean | undefined {
   if (typeof value !== 'object') return value;

@@ -123,6 +123,17 @@ const refusals: readonly (readonly [Partial<OtlpBlock>, Record<string, string>, 
     'OTEL_EXPORTER_OTLP_PROTOCOL: "http/protobuf" is not supported: only http/json is',
   ],
   [{ headers: ['secret'] }, {}, 'headers: must be a list of name=value'],
+  [{ headers: ['a:b=secret'] }, {}, 'headers: what is given cannot be sent by HTTP'],
+  [
+    {},
+    { OTEL_EXPORTER_OTLP_HEADERS: 'a=secret%0a' },
+    'OTEL_EXPORTER_OTLP_HEADERS: what is given cannot be sent by HTTP',
+  ],
+  [
+    { endpoint: 'htp://me:secret@host' },
+    {},
+    'endpoint: "htp://...@host" is no URL of http or https',
+  ],
   [
     {},
     { OTEL_EXPORTER_OTLP_HEADERS: 'a=%zz' },

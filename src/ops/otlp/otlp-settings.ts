@@ -42,8 +42,8 @@ export function resolveOtlp(
   return {
     urls: Object.fromEntries(wanted.map((signal) => [signal, urlOf(signal, block, variable)])),
     headers: {
-      ...pairs('OTEL_EXPORTER_OTLP_HEADERS', variable('OTEL_EXPORTER_OTLP_HEADERS')?.split(',')),
-      ...pairs('headers', block.headers),
+      ...headers('OTEL_EXPORTER_OTLP_HEADERS', variable('OTEL_EXPORTER_OTLP_HEADERS')?.split(',')),
+      ...headers('headers', block.headers),
     },
     caFile: block.caFile ?? variable('OTEL_EXPORTER_OTLP_CERTIFICATE'),
     timeoutMilliseconds: milliseconds(
@@ -88,9 +88,23 @@ function urlOf(signal: OtlpSignal, { endpoint }: OtlpBlock, variable: Variable):
 function parseUrl(where: string, text: string): URL {
   const url = URL.parse(text);
   if (url?.protocol !== 'http:' && url?.protocol !== 'https:') {
-    throw invalid(where, `"${text}" is no URL of http or https`);
+    // What stands before the host may be a password.
+    const shown = text.replace(/\/\/[^/]*@/, '//...@');
+    throw invalid(where, `"${shown}" is no URL of http or https`);
   }
   return url;
+}
+
+/** RFC 9110 §5.1 and §5.5. */
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
+const HEADER_VALUE = /^[\t\x20-\x7e\x80-\xff]*$/;
+
+function headers(where: string, texts: readonly string[] | undefined): Record<string, string> {
+  const given = pairs(where, texts);
+  const isSendable = ([name, value]: [string, string]) =>
+    HEADER_NAME.test(name) && HEADER_VALUE.test(value);
+  if (Object.entries(given).every(isSendable)) return given;
+  throw invalid(where, 'what is given cannot be sent by HTTP');
 }
 
 /** `name=value`; values may be percent-encoded, as in the variables. */

@@ -102,6 +102,24 @@ test('sends spans, logs and metrics that a receiver understands, at the end what
   assert.ok(receiver.headers.every((headers) => headers['x-key'] === 'value'));
 });
 
+test('long texts are cut, as soon as they come', async (t) => {
+  const { receiver, otlp } = await world(t);
+  const long = 'x'.repeat(1_000_000);
+  otlp.log.error(`bad ${long}`, { error: new Error(long), code: { text: long, json: 5 } });
+  await assert.rejects(
+    otlp.tracer.span('outer', (span) => {
+      span.set({ text: long });
+      throw new Error(long);
+    }),
+  );
+  await otlp[Symbol.asyncDispose]();
+  const cut = `${'x'.repeat(4096)}…`;
+  assert.equal(receiver.logs[0]?.body.stringValue, `bad ${'x'.repeat(4092)}…`);
+  assert.deepEqual(plain(receiver.logs[0].attributes), { error: cut, code: cut });
+  assert.deepEqual(plain(receiver.spans[0]?.attributes), { text: cut });
+  assert.equal(receiver.spans[0]?.status.message, `Unknown: ${'x'.repeat(4087)}…`);
+});
+
 test('metrics are sent at intervals', async (t) => {
   const { receiver, otlp, clock } = await world(t);
   otlp.sink?.open({ kind: 'gauge', key: ['a'], labels: [] })(1);

@@ -10,12 +10,12 @@ import type { Sink } from '../telemetry/sink.ts';
 import { noTracer, type Tracer } from '../tracing.ts';
 import { STEEPLE_VERSION } from '../version.ts';
 import { createBatches } from './batches.ts';
-import { attributesOf, type Origin, tracesRequest } from './json.ts';
-import { exportedLog, type LogRecord, logsRequest } from './logs.ts';
+import { attributesOf, type Origin, type SpanJson, spanToJson, tracesRequest } from './json.ts';
+import { exportedLog, logsRequest, type RecordJson, recordToJson } from './logs.ts';
 import { createOtlpMetricsSink } from './metrics.ts';
 import type { OtlpSettings, OtlpSignal } from './otlp-settings.ts';
 import { postJson } from './post.ts';
-import { createTracer, type EndedSpan } from './tracer.ts';
+import { createTracer } from './tracer.ts';
 
 /** A receiver that is away is told of no more often. */
 const WARNING_INTERVAL_MILLISECONDS = 60_000;
@@ -58,10 +58,13 @@ export async function startOtlp(options: OtlpOptions): Promise<Otlp> {
     return made;
   };
   const { traces, metrics, logs } = settings.urls;
-  const spans = traces && batches<EndedSpan>('traces', (batch) => tracesRequest(origin, batch));
-  const records = logs && batches<LogRecord>('logs', (batch) => logsRequest(origin, batch));
+  const spans = traces && batches<SpanJson>('traces', (batch) => tracesRequest(origin, batch));
+  const records = logs && batches<RecordJson>('logs', (batch) => logsRequest(origin, batch));
   const tracer = spans
-    ? createTracer({ sampleRatio: settings.sampleRatio, onEnd: (span) => spans.add(span) })
+    ? createTracer({
+        sampleRatio: settings.sampleRatio,
+        onEnd: (span) => spans.add(spanToJson(span)),
+      })
     : noTracer;
   const sink = metrics && createOtlpMetricsSink(clock.now());
   const sendMetrics = async () => {
@@ -87,7 +90,7 @@ export async function startOtlp(options: OtlpOptions): Promise<Otlp> {
           log,
           clock,
           current: () => tracer.current(),
-          onRecord: (record) => records.add(record),
+          onRecord: (record) => records.add(recordToJson(record)),
         })
       : log,
     [Symbol.asyncDispose]: () => running.disposeAsync(),

@@ -6,10 +6,7 @@ import { describe, type TestContext, test } from 'node:test';
 import { eventually } from '../../kit/programs.ts';
 import { notRoot } from '../../kit/toolchain.ts';
 import { startTrustDomain, type TrustDomainProcesses } from '../../kit/trust-domain.ts';
-import { type Envoy, envoyBinary, type Side, startEnvoy } from './envoy.ts';
-
-const skip =
-  process.env['CI'] === undefined && envoyBinary === undefined && 'run tools/prepare for Envoy';
+import { type Envoy, noEnvoy, type Side, startEnvoy } from './envoy.ts';
 
 /** Each side runs as a user of its own, so that each has one identity. */
 const SERVER_UID = 64_001;
@@ -40,7 +37,7 @@ const cases: readonly Case[] = [
   },
 ];
 
-describe('Envoy', { skip: skip || notRoot }, () => {
+describe('Envoy', { skip: noEnvoy || notRoot }, () => {
   test('two Envoys talk mTLS with secrets from the agent', async (t) => {
     const domain = await domainWithSides(t);
     for (const { name, of } of cases) {

@@ -15,6 +15,10 @@ import {
 /** The binary of the wheel that `tools/prepare` installs; undefined where it is not. */
 export const envoyBinary: string | undefined = findEnvoy();
 
+/** What to give a test as `skip` that needs it. */
+export const noEnvoy: string | false =
+  process.env['CI'] === undefined && envoyBinary === undefined && 'run tools/prepare for Envoy';
+
 function findEnvoy(): string | undefined {
   const lib = join(root, '.cache/python/lib');
   if (!existsSync(lib)) return undefined;
@@ -41,11 +45,18 @@ export type EnvoyOptions = Side & {
   readonly role: 'server' | 'client';
   /** The port to pass connections on to. */
   readonly target: number;
+  /**
+   * Where what comes to `tlsPort` goes, whose TLS has no certificate of the client's. A `server` shows its own there and
+   * asks for none; a `client` shows none, and believes in the server as it does on the other port.
+   */
+  readonly tlsTarget?: number;
   readonly uid?: number;
 };
 
 export type Envoy = {
   readonly port: number;
+  /** Nobody listens there unless there is a `tlsTarget`. */
+  readonly tlsPort: number;
   readonly program: Program;
   /** What its administration answers. */
   admin(path: string): Promise<string>;
@@ -56,12 +67,12 @@ export type Envoy = {
  * plain connections and speaks mTLS.
  */
 export async function startEnvoy(t: TestContext, options: EnvoyOptions): Promise<Envoy> {
-  const [port, adminPort] = [await freePort(), await freePort()];
+  const ports = { mtls: await freePort(), tls: await freePort(), admin: await freePort() };
   const folder = await mkdtemp(join(tmpdir(), 'envoy-'));
   t.after(() => rm(folder, { recursive: true, force: true }));
   await chmod(folder, 0o755); // Envoys of other users read it
   const file = join(folder, 'envoy.json');
-  await writeFile(file, JSON.stringify(configuration(options, port, adminPort), null, 2));
+  await writeFile(file, JSON.stringify(configuration(options, ports), null, 2));
   const { uid } = options;
   const program = startProgram(
     t,
@@ -79,62 +90,36 @@ export async function startEnvoy(t: TestContext, options: EnvoyOptions): Promise
   );
   await eventually(() => {
     if (!program.running) throw new Error(`Envoy ended:\n${program.output}`);
-    return accepts({ host: '127.0.0.1', port: adminPort });
+    return accepts({ host: '127.0.0.1', port: ports.admin });
   }, 'the administration of Envoy');
   return {
-    port,
+    port: ports.mtls,
+    tlsPort: ports.tls,
     program,
-    admin: async (path) => (await fetch(`http://127.0.0.1:${adminPort}${path}`)).text(),
+    admin: async (path) => (await fetch(`http://127.0.0.1:${ports.admin}${path}`)).text(),
   };
 }
 
 const type = (name: string) => ({ '@type': `type.googleapis.com/${name}` });
 const at = (port: number) => ({ socket_address: { address: '127.0.0.1', port_value: port } });
 
-function configuration(options: EnvoyOptions, port: number, adminPort: number): object {
-  const { role, target, socket, metadata } = options;
-  const secured = (kind: 'Downstream' | 'Upstream', more: object) => ({
-    name: 'envoy.transport_sockets.tls',
-    typed_config: {
-      ...type(`envoy.extensions.transport_sockets.tls.v3.${kind}TlsContext`),
-      common_tls_context: tlsContext(options),
-      ...more,
-    },
-  });
+type Ports = { readonly mtls: number; readonly tls: number; readonly admin: number };
+
+function configuration(options: EnvoyOptions, ports: Ports): object {
+  const { target, tlsTarget, socket, metadata } = options;
+  const ways: readonly Way[] = [
+    { name: 'mtls', port: ports.mtls, target, isMutual: true },
+    ...(tlsTarget === undefined
+      ? []
+      : [{ name: 'tls', port: ports.tls, target: tlsTarget, isMutual: false }]),
+  ];
   return {
-    node: { id: `test-${port}`, cluster: 'test', ...(metadata && { metadata }) },
-    admin: { address: at(adminPort) },
+    node: { id: `test-${ports.mtls}`, cluster: 'test', ...(metadata && { metadata }) },
+    admin: { address: at(ports.admin) },
     static_resources: {
-      listeners: [
-        {
-          name: 'listener',
-          address: at(port),
-          filter_chains: [
-            {
-              filters: [
-                {
-                  name: 'envoy.filters.network.tcp_proxy',
-                  typed_config: {
-                    ...type('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'),
-                    stat_prefix: 'passed_on',
-                    cluster: 'target',
-                  },
-                },
-              ],
-              ...(role === 'server' && {
-                transport_socket: secured('Downstream', { require_client_certificate: true }),
-              }),
-            },
-          ],
-        },
-      ],
+      listeners: ways.map((way) => listener(options, way)),
       clusters: [
-        {
-          name: 'target',
-          connect_timeout: '5s',
-          load_assignment: endpoint('target', at(target)),
-          ...(role === 'client' && { transport_socket: secured('Upstream', {}) }),
-        },
+        ...ways.map((way) => cluster(options, way)),
         {
           name: 'agent',
           connect_timeout: '5s',
@@ -151,32 +136,96 @@ function configuration(options: EnvoyOptions, port: number, adminPort: number): 
   };
 }
 
+/** Through an Envoy: a listener and the cluster that it passes on to. */
+type Way = {
+  readonly name: string;
+  readonly port: number;
+  readonly target: number;
+  /** Whether the client has to show a certificate. */
+  readonly isMutual: boolean;
+};
+
+const listener = (options: EnvoyOptions, { name, port, isMutual }: Way) => ({
+  name,
+  address: at(port),
+  filter_chains: [
+    {
+      filters: [
+        {
+          name: 'envoy.filters.network.tcp_proxy',
+          typed_config: {
+            ...type('envoy.extensions.filters.network.tcp_proxy.v3.TcpProxy'),
+            stat_prefix: name,
+            cluster: name,
+          },
+        },
+      ],
+      ...(options.role === 'server' && {
+        transport_socket: secured(
+          'Downstream',
+          { ...ownCertificate(options), ...(isMutual && validation(options)) },
+          { require_client_certificate: isMutual },
+        ),
+      }),
+    },
+  ],
+});
+
+const cluster = (options: EnvoyOptions, { name, target, isMutual }: Way) => ({
+  name,
+  connect_timeout: '5s',
+  load_assignment: endpoint(name, at(target)),
+  ...(options.role === 'client' && {
+    transport_socket: secured('Upstream', {
+      ...(isMutual && ownCertificate(options)),
+      ...validation(options),
+    }),
+  }),
+});
+
+/** Those of SPIRE's suites. */
+const CURVES = ['X25519', 'P-256', 'P-521', 'P-384'];
+
+const secured = (kind: 'Downstream' | 'Upstream', context: object, more: object = {}) => ({
+  name: 'envoy.transport_sockets.tls',
+  typed_config: {
+    ...type(`envoy.extensions.transport_sockets.tls.v3.${kind}TlsContext`),
+    common_tls_context: { tls_params: { ecdh_curves: CURVES }, ...context },
+    ...more,
+  },
+});
+
 const endpoint = (name: string, address: object) => ({
   cluster_name: name,
   endpoints: [{ lb_endpoints: [{ endpoint: { address } }] }],
 });
 
-function tlsContext({ svid, validation, peer, api = 'GRPC' }: Side): object {
-  const secret = (name: string) => ({
-    name,
-    sds_config: {
-      resource_api_version: 'V3',
-      api_config_source: {
-        api_type: api,
-        transport_api_version: 'V3',
-        grpc_services: [{ envoy_grpc: { cluster_name: 'agent' } }],
-      },
-    },
-  });
+const ownCertificate = (side: Side) => ({
+  tls_certificate_sds_secret_configs: [secret(side, side.svid)],
+});
+
+function validation(side: Side) {
+  const { peer } = side;
   const matcher =
     typeof peer === 'string' ? { exact: peer } : { safe_regex: { regex: peer.source } };
   return {
-    tls_certificate_sds_secret_configs: [secret(svid)],
     combined_validation_context: {
       default_validation_context: {
         match_typed_subject_alt_names: [{ san_type: 'URI', matcher }],
       },
-      validation_context_sds_secret_config: secret(validation),
+      validation_context_sds_secret_config: secret(side, side.validation),
     },
   };
 }
+
+const secret = ({ api = 'GRPC' }: Side, name: string) => ({
+  name,
+  sds_config: {
+    resource_api_version: 'V3',
+    api_config_source: {
+      api_type: api,
+      transport_api_version: 'V3',
+      grpc_services: [{ envoy_grpc: { cluster_name: 'agent' } }],
+    },
+  },
+});

@@ -1,13 +1,14 @@
-import { access, constants, mkdir, stat } from 'node:fs/promises';
+import { access, constants, stat } from 'node:fs/promises';
 import { Fault } from './fault.ts';
 import { goErrorText, goFileError } from './go-file-error.ts';
+import { makeFolders } from './make-folders.ts';
 
 /** As SPIRE creates it; the umask comes on top (`reference/server.md` §5.1, `reference/agent.md` §2.1). */
 const MODE = 0o755;
 
-/** The part of `node:fs/promises` that is used. */
+/** What is used of the file system. */
 export type Folders = {
-  readonly mkdir: (path: string, options: { recursive: true; mode: number }) => Promise<unknown>;
+  readonly makeFolders: (path: string, mode: number) => Promise<void>;
   readonly access: (path: string, mode: number) => Promise<void>;
   readonly stat: (path: string) => Promise<{ readonly uid: number }>;
 };
@@ -18,10 +19,10 @@ export type Folders = {
  */
 export async function openDataDirectory(
   path: string,
-  folders: Folders = { mkdir, access, stat },
+  folders: Folders = { makeFolders, access, stat },
 ): Promise<void> {
   try {
-    await folders.mkdir(path, { recursive: true, mode: MODE });
+    await folders.makeFolders(path, MODE);
   } catch (error) {
     throw goFileError('mkdir', path, error);
   }

@@ -44,11 +44,11 @@ const host: Host = {
   resolveHost: async (name) => (await import('../ops/config-env.ts')).configFiles.resolveHost(name),
   openLog: async (settings) => (await import('../ops/open-log.ts')).openLog(settings),
   async makeFolder(path, mode) {
-    const [{ mkdir }, { goFileError }] = await Promise.all([
-      import('node:fs/promises'),
+    const [{ makeFolders }, { goFileError }] = await Promise.all([
+      import('../base/make-folders.ts'),
       import('../base/go-file-error.ts'),
     ]);
-    await mkdir(path, { recursive: true, mode }).catch((error: unknown) => {
+    await makeFolders(path, mode).catch((error: unknown) => {
       throw goFileError('mkdir', path, error);
     });
   },

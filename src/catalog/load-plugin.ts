@@ -38,7 +38,10 @@ export async function loadPlugin<Env, Contract extends AsyncDisposable>(
   const { name, command, dataFile } = declaration;
   const log = parent.child({ plugin_name: name, plugin_type: kind, external: false });
   if (command !== undefined) throw external(name);
-  const plugin = await builtIn(kind, builtIns, name);
+  const plugin = await builtIn(kind, builtIns, name).catch((error: unknown) => {
+    log.error('Failed to load plugin', { error: unnamed(name, error) });
+    throw error;
+  });
   const configure = (settings: Settings | undefined) =>
     configurePlugin(plugin, settings, env(log), log);
   const { data, contract } = await configureFirst(declaration, configure, log);
@@ -69,6 +72,10 @@ export async function builtIn<P>(kind: string, builtIns: BuiltIns<P>, name: stri
     `failed to load plugin ${goQuote(name)}: no built-in plugin ${goQuote(name)} for type ${goQuote(kind)}`,
   );
 }
+
+/** The line names the plugin in its fields. */
+const unnamed = (name: string, error: unknown): string =>
+  reasonOf(error).replace(`failed to load plugin ${goQuote(name)}: `, '');
 
 async function configureFirst<Contract>(
   declaration: PluginDeclaration,

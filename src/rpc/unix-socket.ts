@@ -1,7 +1,8 @@
-import { chmod, lstat, mkdir, unlink } from 'node:fs/promises';
+import { chmod, lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { Fault, reasonOf } from '../base/fault.ts';
+import { makeFolders } from '../base/make-folders.ts';
 
 export type UnixListenOptions = {
   /** Of the socket file: who may connect. */
@@ -20,9 +21,7 @@ export const MAX_SOCKET_PATH_BYTES = 107;
  */
 export async function listenUnix(path: string, options: UnixListenOptions): Promise<Server> {
   checkSocketPath(path);
-  await mkdir(dirname(path), { recursive: true, mode: options.directoryMode }).catch(
-    cannotUse(path),
-  );
+  await makeFolders(dirname(path), options.directoryMode).catch(cannotUse(path));
   if ((await checkSocketFree(path)) === 'dead') await unlink(path);
   const server = createServer(options.onConnection);
   await new Promise<void>((resolve, reject) => {

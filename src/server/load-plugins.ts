@@ -49,7 +49,12 @@ export async function loadServerPlugins(
     log.info('Catalog closed');
   });
   const unknown = plugins.find(({ type }) => serverPluginKinds[type] === undefined);
-  if (unknown) throw new Fault('invalid', `unsupported plugin type ${goQuote(unknown.type)}`);
+  if (unknown) {
+    const { type, name, command } = unknown;
+    const fields = { plugin_name: name, plugin_type: type, external: command !== undefined };
+    log.error('Unsupported plugin type', fields);
+    throw new Fault('invalid', `unsupported plugin type ${goQuote(type)}`);
+  }
 
   const load = async <Env, Contract extends AsyncDisposable>(
     kind: PluginKind,

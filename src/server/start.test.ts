@@ -246,12 +246,19 @@ test("a data directory that cannot be made is told in Go's words", async (t) => 
   await assert.rejects(server.start({ dataDir }), { message: `mkdir ${dataDir}: not a directory` });
 });
 
+test('a data directory where nothing can be made ends the start', async (t) => {
+  const server = await TestServer.create(t);
+  await assert.rejects(server.start({ dataDir: '/proc/nope' }), {
+    message: 'mkdir /proc/nope: no such file or directory',
+  });
+});
+
 test('a data directory that belongs to somebody else is refused with what to do', async () => {
   const denied = Object.assign(new Error("EACCES: permission denied, access 'x'"), {
     code: 'EACCES',
   });
   const folders = {
-    mkdir: async () => undefined,
+    makeFolders: async () => undefined,
     access: () => Promise.reject(denied),
     stat: async () => ({ uid: 1234 }),
   };

@@ -1,6 +1,7 @@
-import { mkdir, stat } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { makeFolders } from '../../base/make-folders.ts';
 import type { Log } from '../../ops/log.ts';
 
 /** Makes the folder that a socket is to be in, and those above it, where they are missing; says so. */
@@ -17,7 +18,7 @@ export async function makeSocketFolder(
   );
   if (isThere) return;
   log.info(message, { dir });
-  await mkdir(dir, { recursive: true, mode }).catch((error: unknown) => {
+  await makeFolders(dir, mode).catch((error: unknown) => {
     throw new Fault('failed-precondition', `cannot make ${dir}: ${reasonOf(error)}`, {
       cause: error,
     });

@@ -1,8 +1,9 @@
-import { appendFile, mkdir, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
+import { appendFile, readFile, realpath, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import { writeFileAtomically } from '../../base/files.ts';
 import { goFileError } from '../../base/go-file-error.ts';
+import { makeFolders } from '../../base/make-folders.ts';
 
 /** Whose shells are set up, and for which program. */
 export type ShellSetup = {
@@ -101,7 +102,7 @@ function fishFile(folder: string, { program, launcher }: ShellSetup): Shell {
   return {
     async install() {
       if (await exists(path)) throw new Fault('already-exists', `already installed in ${path}`);
-      await mkdir(dirname(path), { recursive: true }).catch(inGoWords('mkdir', dirname(path)));
+      await makeFolders(dirname(path), 0o755).catch(inGoWords('mkdir', dirname(path)));
       await writeFile(path, fishScript(program, launcher)).catch(inGoWords('open', path));
     },
     async uninstall() {

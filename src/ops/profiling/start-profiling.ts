@@ -1,7 +1,8 @@
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Clock } from '../../base/clock.ts';
 import { reasonOf } from '../../base/fault.ts';
+import { makeFolders } from '../../base/make-folders.ts';
 import { repeat } from '../../base/repeat.ts';
 import type { Log } from '../log.ts';
 import { openProfiler, type ProfileName, type Profiler, profileNames } from './profiler.ts';
@@ -79,7 +80,7 @@ function dumpAgainAndAgain(
   const dump = async (name: ProfileName): Promise<boolean> => {
     try {
       const profile = await take[name]();
-      await mkdir(folder, { recursive: true, mode: 0o750 });
+      await makeFolders(folder, 0o750);
       const file = `${stamp(clock.now())}_${program}_${name}.pb.gz`;
       // Never through a link that somebody has put there.
       await writeFile(join(folder, file), profile, { mode: 0o640, flag: 'wx' });

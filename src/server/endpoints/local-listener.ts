@@ -1,7 +1,7 @@
-import { mkdir } from 'node:fs/promises';
 import type { Server, Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { wrapFault } from '../../base/fault.ts';
+import { makeFolders } from '../../base/make-folders.ts';
 import type { Log } from '../../ops/log.ts';
 import { mendAuthority } from '../../rpc/path-authority.ts';
 import { type PeerCredentials, peerCredentials } from '../../rpc/peer-credentials.ts';
@@ -44,7 +44,7 @@ export async function listenLocal(options: LocalListenerOptions): Promise<Dispos
 
 async function open(path: string, onConnection: (socket: Socket) => void): Promise<Server> {
   try {
-    await mkdir(dirname(path), { recursive: true, mode: DIRECTORY_MODE });
+    await makeFolders(dirname(path), DIRECTORY_MODE);
   } catch (error) {
     throw wrapFault('unable to create socket directory', error, 'failed-precondition');
   }

@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import type { Socket } from 'node:net';
 import { join } from 'node:path';
 import {
@@ -24,6 +23,7 @@ import { type Clock, unixSeconds } from '../../../base/clock.ts';
 import { Fault } from '../../../base/fault.ts';
 import { readFileBounded, writeFileAtomically } from '../../../base/files.ts';
 import { goQuote } from '../../../base/go-quote.ts';
+import { makeFolders } from '../../../base/make-folders.ts';
 import type { KeyType } from '../../../crypto/keys.ts';
 import { writePem } from '../../../crypto/pem.ts';
 import type { Log } from '../../../ops/log.ts';
@@ -188,7 +188,7 @@ const chainCache = (folder: string, domain: string): ChainCache => ({
     }
   },
   async write(kind, chain) {
-    await mkdir(folder, { recursive: true, mode: 0o700 });
+    await makeFolders(folder, 0o700);
     await writeFileAtomically(join(folder, `${domain}${suffixes[kind]}`), chain, { mode: 0o600 });
   },
 });

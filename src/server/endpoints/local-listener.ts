@@ -1,6 +1,7 @@
 import type { Server, Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { wrapFault } from '../../base/fault.ts';
+import { goFileError } from '../../base/go-file-error.ts';
 import { makeFolders } from '../../base/make-folders.ts';
 import type { Log } from '../../ops/log.ts';
 import { mendAuthority } from '../../rpc/path-authority.ts';
@@ -46,7 +47,8 @@ async function open(path: string, onConnection: (socket: Socket) => void): Promi
   try {
     await makeFolders(dirname(path), DIRECTORY_MODE);
   } catch (error) {
-    throw wrapFault('unable to create socket directory', error, 'failed-precondition');
+    const reason = goFileError('mkdir', dirname(path), error);
+    throw wrapFault('unable to create socket directory', reason, 'failed-precondition');
   }
   return listenUnix(path, { mode: SOCKET_MODE, directoryMode: DIRECTORY_MODE, onConnection });
 }

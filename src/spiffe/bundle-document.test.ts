@@ -264,6 +264,17 @@ describe('the bundle document', () => {
     assert.throws(() => readBundleDocument(td, text), invalid(/^failed to decode bundle: ./));
   });
 
+  for (const kty of [undefined, null, '', 5]) {
+    test(`a key of kty ${JSON.stringify(kty)} spoils the document for everybody`, () => {
+      const text = document([{ kty, use: 'other' }, jwt('b')]);
+      assert.throws(
+        () => readSpiffeBundle(td, text),
+        invalid(/^spiffebundle: unable to parse JWKS: ./),
+      );
+      assert.throws(() => readBundleDocument(td, text), invalid(/^failed to decode bundle: ./));
+    });
+  }
+
   for (const text of ['{"spiffe_refresh_hint":60,"spiffe_sequence":1}', '{"keys":null}']) {
     test(`B-4: ${text}`, () => {
       assert.throws(

@@ -74,8 +74,9 @@ function readPublicKey(jwk: JsonRecord, skipsUnknown: boolean): Uint8Array | und
   try {
     return publicKeyFromJwk(jwk);
   } catch (error) {
-    const known = jwk['kty'] === 'EC' || jwk['kty'] === 'RSA';
-    if (skipsUnknown && !known) return undefined;
+    const { kty } = jwk;
+    const isOther = typeof kty === 'string' && !['', 'EC', 'RSA'].includes(kty);
+    if (skipsUnknown && isOther) return undefined;
     throw error;
   }
 }

@@ -15,7 +15,7 @@ const flags = {
   file: flag.string('JSON file with the IDs of entries to delete, - for standard input'),
 };
 
-const idsFile = structShape('entry', 'entriesToDelete', { ids: listShape(textShape) });
+const idsFile = structShape('entryv1', 'BatchDeleteEntryRequest', { ids: listShape(textShape) });
 
 export const entryDelete = serverCommand({
   name: 'entry delete',

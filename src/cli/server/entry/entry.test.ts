@@ -357,6 +357,10 @@ test('entry delete refuses what names no entries', async () => {
     bad('open /nosuch: no such file or directory'),
   );
   assert.deepEqual(await run(entryDelete, '-file -', {}), bad('unexpected end of JSON input'));
+  assert.deepEqual(
+    await run(entryDelete, '-file -', {}, '["a"]'),
+    bad('json: cannot unmarshal array into Go value of type entryv1.BatchDeleteEntryRequest'),
+  );
 });
 
 const listed = (id: string, changes: MessageInitShape<typeof EntrySchema> = {}) =>

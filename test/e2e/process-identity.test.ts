@@ -1,12 +1,24 @@
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
-import { readlink, realpath, rm, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  chown,
+  copyFile,
+  link,
+  mkdir,
+  readlink,
+  realpath,
+  rm,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { DescriptorThief } from '../kit/descriptor-thief.ts';
 import { eventually, startProgram } from '../kit/programs.ts';
 import { reachableNode } from '../kit/relay.ts';
 import { SocketLender } from '../kit/socket-lender.ts';
+import { notRoot } from '../kit/toolchain.ts';
 import { startTrustDomain, type TrustDomainProcesses } from '../kit/trust-domain.ts';
 import { workloadOf } from '../kit/workload.ts';
 
@@ -79,6 +91,67 @@ test('who becomes another program after connecting is what it is when it asks', 
   assert.deepEqual((await borrower.ids()).sort(), [domain.id('/own'), domain.id('/sleep')].sort());
 });
 
+test('who becomes a program of another user (setuid) after connecting is given nothing', async (t) => {
+  if (notRoot !== false) return t.skip(notRoot);
+  const domain = await start(t);
+  const own = join(domain.folder, 'victims');
+  await mkdir(own);
+  await chown(own, VICTIM, VICTIM);
+  const node = await reachableNode(own);
+  const lender = await SocketLender.start(own, 'a', domain.agentSocket, {
+    node,
+    uid: VICTIM,
+    gid: VICTIM,
+    cwd: own,
+  });
+  t.after(() => lender[Symbol.asyncDispose]());
+  const borrower = workloadOf(t, lender.path);
+  assert.deepEqual(await borrower.ids(), [domain.id('/victim')]);
+  const rootsSleep = join(own, 'sleep');
+  await copyFile('/bin/sleep', rootsSleep);
+  await chmod(rootsSleep, 0o4755);
+  lender.become(rootsSleep);
+  await eventually(
+    async () => (await readlink(`/proc/${lender.pid}/exe`)) === (await realpath(rootsSleep)),
+    'the other program',
+  );
+  await assert.rejects(borrower.x509(), refused);
+  assert.match(
+    domain.agent.stdout,
+    /process uid 0 does not match original caller 54321/,
+    'and not for another reason',
+  );
+});
+
+test('a process that the kernel hides (not dumpable) is known to an agent of root', async (t) => {
+  if (notRoot !== false) return t.skip(notRoot);
+  const domain = await start(t);
+  const asVictim = ['setpriv', `--reuid=${VICTIM}`, `--regid=${VICTIM}`, '--clear-groups'];
+  const executable = join(await realpath(domain.folder), 'node-111');
+  await domain.createEntry('/unreadable', [`unix:path:${executable}`]);
+  await eventually(
+    () => domain.agent.stdout.includes(`spiffe_id="${domain.id('/unreadable')}"`),
+    'the entry',
+  );
+  const ids = await fetchAs(t, domain, asVictim, 0o111);
+  assert.deepEqual(ids.toSorted(), [domain.id('/unreadable'), domain.id('/victim')].toSorted());
+});
+
+test('who may debug a trusted program can have its identity: users are the boundary', async (t) => {
+  const domain = await start(t);
+  const trusted = join(await realpath(domain.folder), 'trusted');
+  await link(process.execPath, trusted).catch(() => copyFile(process.execPath, trusted));
+  await domain.createEntry('/trusted', [`unix:path:${trusted}`]);
+  await eventually(
+    () => domain.agent.stdout.includes(`spiffe_id="${domain.id('/trusted')}"`),
+    'the entry',
+  );
+  const thief = await DescriptorThief.start(domain.folder, trusted, domain.agentSocket);
+  t.after(() => thief[Symbol.asyncDispose]());
+  const ids = await workloadOf(t, thief.path).ids();
+  assert.deepEqual(ids.toSorted(), [domain.id('/own'), domain.id('/trusted')].toSorted());
+});
+
 test('one that dies in the middle of its attestation is given nothing', async (t) => {
   const domain = await start(t);
   // Each call is a race with the end of its caller; none of them may bring an identity to the heir of the connection.
@@ -137,6 +210,7 @@ async function fetchAs(
   t: TestContext,
   { folder, agentSocket }: TrustDomainProcesses,
   words: readonly string[],
+  nodeMode = 0o755,
 ): Promise<string[]> {
   const path = `/tmp/${basename(folder)}.sock`;
   const script = join(folder, 'relay.cjs');
@@ -151,7 +225,11 @@ async function fetchAs(
      }).listen(${JSON.stringify(path)}, () => console.log('listening'));`,
   );
   t.after(() => rm(path, { force: true }));
-  const relay = startProgram(t, [...words, await reachableNode(folder), script], { cwd: '/' });
+  await rm(path, { force: true });
+  const node = join(folder, `node-${nodeMode.toString(8)}`);
+  await copyFile(process.execPath, node);
+  await chmod(node, nodeMode);
+  const relay = startProgram(t, [...words, node, script], { cwd: '/' });
   await relay.says(/listening/);
   return workloadOf(t, path).ids();
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Program, type ProgramOptions } from './programs.ts';
 
 /** Passes on whatever comes over the connection that it was given as descriptor 3. */
-const HOLDER = `
+export const HOLDER = `
 const { createServer, Socket } = require('node:net');
 const far = new Socket({ fd: 3, readable: true, writable: true });
 far.pause();
@@ -26,8 +26,8 @@ const socket = connect(target, () => {
     stdio: ['ignore', 'inherit', 'inherit', socket], detached: true,
   }).unref();
 });
-process.stdin.on('data', (word) => {
-  if (String(word).trim() === 'become') process.execve('/bin/sleep', ['sleep', '600'], process.env);
+process.stdin.on('data', (program) => {
+  process.execve(String(program).trim(), ['sleep', '600'], process.env);
 });
 `;
 
@@ -43,14 +43,15 @@ export class SocketLender implements AsyncDisposable {
     this.#program = program;
   }
 
+  /** Both are of the user that `options` say, who may write to the folder and run `node`. */
   static async start(
     folder: string,
     name: string,
     target: string,
-    options: ProgramOptions = {},
+    { node = process.execPath, ...options }: ProgramOptions & { readonly node?: string } = {},
   ): Promise<SocketLender> {
     const path = join(folder, `${name}.lent`);
-    const program = new Program([process.execPath, '-e', LENDER, target, path, HOLDER], options);
+    const program = new Program([node, '-e', LENDER, target, path, HOLDER], options);
     const lender = new SocketLender(path, program);
     const [, pid] = await program.says(/^holding (\d+)$/m);
     lender.#holder = Number(pid);
@@ -62,9 +63,9 @@ export class SocketLender implements AsyncDisposable {
     return this.#program.child.pid ?? 0;
   }
 
-  /** It runs another program from now on: `/bin/sleep`. */
-  become(): void {
-    this.#program.child.stdin?.write('become\n');
+  /** It runs another program from now on: `/bin/sleep`, or what is like it. */
+  become(sleep = '/bin/sleep'): void {
+    this.#program.child.stdin?.write(`${sleep}\n`);
   }
 
   /** Ends the process that connected, and leaves the one that holds the connection. */

@@ -3,8 +3,6 @@ import { type Bundle, x509AuthorityCertificates } from '../../../spiffe/bundle.t
 const MINUTE = 60;
 /** Where there is no bundle yet: soon. */
 const RETRY_SECONDS = MINUTE;
-/** For a bundle that says nothing of itself (SPIFFE Federation §5). */
-const DEFAULT_SECONDS = 5 * MINUTE;
 /** So often is asked within the time that the other side gives. */
 const ASKED_PER_HINT = 4;
 /** So many hints fit into the life of an authority. */
@@ -15,15 +13,13 @@ const MAX_HINT_SECONDS = 365 * 24 * 60 * MINUTE;
 /** Seconds to the next poll (`reference/server.md` §10.3): after a success of what was fetched, else of what is stored. */
 export function secondsToNextRefresh(bundle: Bundle | undefined): number {
   if (bundle === undefined) return RETRY_SECONDS;
-  const hint = hintOf(bundle);
-  if (hint === undefined) return DEFAULT_SECONDS;
-  return Math.min(Math.max(hint, MINUTE), MAX_HINT_SECONDS) / ASKED_PER_HINT;
+  return Math.min(Math.max(hintOf(bundle), MINUTE), MAX_HINT_SECONDS) / ASKED_PER_HINT;
 }
 
-function hintOf(bundle: Bundle): number | undefined {
+function hintOf(bundle: Bundle): number {
   if (bundle.refreshHintSeconds > 0) return bundle.refreshHintSeconds;
   const lifetimes = x509AuthorityCertificates(bundle).map(
     ({ notBefore, notAfter }) => notAfter - notBefore,
   );
-  return lifetimes.length === 0 ? undefined : Math.min(...lifetimes) / HINTS_PER_LIFETIME;
+  return lifetimes.length === 0 ? 0 : Math.min(...lifetimes) / HINTS_PER_LIFETIME;
 }

@@ -222,10 +222,15 @@ test('what was fetched is stored, and its own hint says when the next poll is', 
   assert.deepEqual(world.held.get('a.test'), bundle);
 });
 
-test('nothing runs after it was disposed of', async (t) => {
+test('nothing runs after it was disposed of, and no relationship is said to have ended', async (t) => {
   const world = start(t, { federatesWith: [relationship('a.test')] });
   await world.clock.advance({ seconds: 1 });
+  world.told();
   await world.stop();
+  assert.deepEqual(world.told(), [
+    ['Shutting down', {}],
+    ['No longer polling for updates', { trust_domain: 'a.test' }],
+  ]);
   assert.equal(world.clock.sleepers, 0);
   world.manager.relationshipsChanged();
   const { signal } = new AbortController();

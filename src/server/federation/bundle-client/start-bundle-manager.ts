@@ -69,7 +69,7 @@ export function startBundleManager(deps: BundleManagerDeps): BundleManager & Asy
       log.info('Shutting down');
       stop.abort();
       await running;
-      await managed.follow([]);
+      await managed.end();
     },
   };
 }
@@ -109,6 +109,13 @@ class ManagedTrustDomains {
     if (updater === undefined) return false;
     await updater.refresh(signal);
     return true;
+  }
+
+  /** Resolves when nothing of it runs any more; the relationships go on, with the next start. */
+  async end(): Promise<void> {
+    const updaters = [...this.#updaters.values()];
+    this.#updaters.clear();
+    await Promise.all(updaters.map((updater) => updater.stop()));
   }
 
   #manage(relationship: FederationRelationship): void {

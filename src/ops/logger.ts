@@ -3,6 +3,7 @@ import { goQuote } from '../base/go-quote.ts';
 import { callSite } from './call-site.ts';
 import { type Log, type LogFields, type LogLevel, logLevels } from './log.ts';
 import { formatForTerminal, formatLine, type LogFormat } from './log-line.ts';
+import { type SourcePlaces, unknownPlaces } from './source-places.ts';
 
 /** Takes whole lines; never blocks and never throws. */
 export type LineSink = {
@@ -17,6 +18,8 @@ export type LoggerOptions = {
   readonly sink: LineSink;
   /** Adds to each line where it was written; costs time. */
   readonly sourceLocation?: boolean;
+  /** Where in the sources that is, for bundled programs. */
+  readonly sourcePlaces?: SourcePlaces;
   /** Milliseconds since the Unix epoch. */
   readonly now?: () => number;
 };
@@ -32,6 +35,7 @@ export function createLogger({
   format,
   sink,
   sourceLocation = false,
+  sourcePlaces = unknownPlaces,
   now = Date.now,
 }: LoggerOptions): Logger {
   let level = initial;
@@ -48,7 +52,7 @@ export function createLogger({
           milliseconds: now(),
           level: lineLevel,
           message,
-          fields: { ...bound, ...fields, ...(sourceLocation && callSite(write)) },
+          fields: { ...bound, ...fields, ...(sourceLocation && callSite(write, sourcePlaces)) },
         };
         sink.write(coloured ? formatForTerminal(record, startedAt) : formatLine(record, format));
       };

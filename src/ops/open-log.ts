@@ -8,6 +8,7 @@ import { createLineQueue, type LineQueue, type WriteSome } from './line-queue.ts
 import type { LogLevel } from './log.ts';
 import { formatLine, type LogFormat } from './log-line.ts';
 import { createLogger, type Logger } from './logger.ts';
+import { readSourcePlaces, type SourcePlaces, unknownPlaces } from './source-places.ts';
 
 /** What a configuration says about the log (`reference/server.md` §2). */
 export type LogSettings = {
@@ -32,10 +33,15 @@ export interface OpenLog extends AsyncDisposable {
 
 /** Throws what opening the file failed with, in Go's words: `open x: no such file or directory`. */
 export async function openLog(settings: LogSettings): Promise<OpenLog> {
-  return settings.file === undefined
-    ? descriptorLog(settings, STANDARD_OUTPUT)
-    : await fileLog(settings, settings.file);
+  const { file, sourceLocation } = settings;
+  const sourcePlaces = sourceLocation ? await readSourcePlaces() : unknownPlaces;
+  const options = { ...settings, sourcePlaces };
+  return file === undefined
+    ? descriptorLog(options, STANDARD_OUTPUT)
+    : await fileLog(options, file);
 }
+
+type LineSettings = Omit<LogSettings, 'file'> & { readonly sourcePlaces?: SourcePlaces };
 
 /** A log that nobody reads. */
 export function discardingLog(level: LogLevel = 'info'): OpenLog {
@@ -50,7 +56,7 @@ export function discardingLog(level: LogLevel = 'info'): OpenLog {
 const STANDARD_OUTPUT = 1;
 
 /** The descriptor stays open: it is the process's, not ours. */
-export function descriptorLog(settings: Omit<LogSettings, 'file'>, descriptor: number): OpenLog {
+export function descriptorLog(settings: LineSettings, descriptor: number): OpenLog {
   const writeSome: WriteSome = async (bytes) =>
     (await promisify(write)(descriptor, bytes, 0, bytes.length, null)).bytesWritten;
   const queue = queueFor(settings, writeSome, isatty(descriptor));
@@ -72,7 +78,7 @@ const writeTo =
   async (bytes) =>
     (await file.write(bytes)).bytesWritten;
 
-async function fileLog(settings: LogSettings, path: string): Promise<OpenLog> {
+async function fileLog(settings: LineSettings, path: string): Promise<OpenLog> {
   let file = await openFile(path).catch((error: unknown) => {
     throw goFileError('open', path, error);
   });
@@ -107,11 +113,7 @@ async function fileLog(settings: LogSettings, path: string): Promise<OpenLog> {
   };
 }
 
-function queueFor(
-  { format }: Omit<LogSettings, 'file'>,
-  writeSome: WriteSome,
-  isTerminal: boolean,
-): LineQueue {
+function queueFor({ format }: LineSettings, writeSome: WriteSome, isTerminal: boolean): LineQueue {
   const lossLine = (count: number, reason: string): string =>
     formatLine(
       {
@@ -125,5 +127,7 @@ function queueFor(
   return createLineQueue({ writeSome, isTerminal, lossLine });
 }
 
-const loggerFor = ({ level, format, sourceLocation }: Omit<LogSettings, 'file'>, sink: LineQueue) =>
-  createLogger({ level, format, sourceLocation, sink });
+const loggerFor = (
+  { level, format, sourceLocation, sourcePlaces = unknownPlaces }: LineSettings,
+  sink: LineQueue,
+) => createLogger({ level, format, sourceLocation, sourcePlaces, sink });

@@ -110,7 +110,12 @@ const refused: readonly (readonly [string, string])[] = [
     'plugins { T = 5 }',
     'failed to decode plugins config: expected a type and a name for each plugin',
   ],
-  ['plugins = 5', 'failed to decode plugins config: expected a section with plugins'],
+  ['plugins = 5', 'expected plugins node type *ast.ObjectList but got *ast.LiteralType'],
+  ['plugins = [5]', 'expected plugins node type *ast.ObjectList but got *ast.ListType'],
+  [
+    'plugins {}\nplugins = true',
+    'expected plugins node type *ast.ObjectList but got *ast.LiteralType',
+  ],
 ];
 for (const [text, complaint] of refused) {
   test(`refuses ${text}`, () => {

@@ -37,10 +37,12 @@ export function readPlugins(root: Settings, audit: KeyAudit): readonly PluginSec
   // Labels on the section itself come from JSON; all of these belong together.
   const labelled = items.filter(({ keys }) => keys.length > 0);
   const content = [...labelled, ...(first === undefined ? [] : contentOf(first.value))];
-  if (first !== undefined && first.value.kind !== 'object' && first.value.kind !== 'null') {
+  for (const { value } of items.filter(({ keys }) => keys.length === 0)) {
+    if (value.kind === 'object' || value.kind === 'null') continue;
+    const found = value.kind === 'list' ? 'ListType' : 'LiteralType';
     root.problems.add(
-      'failed to decode plugins config: expected a section with plugins',
-      first.value.position,
+      `expected plugins node type *ast.ObjectList but got *ast.${found}`,
+      value.position,
     );
   }
   for (const { value } of ignored) {

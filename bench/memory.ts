@@ -4,6 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { connect as connectTls } from 'node:tls';
 import { dial } from '../src/rpc/dial.ts';
 import { SpiffeWorkloadAPI } from '../src/wire/gen/spiffe/workload/workload_pb.ts';
+import { Debug } from '../src/wire/gen/spire/api/agent/debug/v1/debug_pb.ts';
 import { Entry } from '../src/wire/gen/spire/api/server/entry/v1/entry_pb.ts';
 import { createEntries } from './kit/agent-client.ts';
 import { BenchDomain, residentMegabytes } from './kit/domain.ts';
@@ -11,6 +12,7 @@ import { figure, title } from './kit/figures.ts';
 
 const REST_SECONDS = 60;
 const SVIDS = 1000;
+const MANY_SVIDS = 10_000;
 const CONNECTIONS = 3000;
 const IDLE_TLS = 500;
 const HEADERS = { headers: { 'workload.spiffe.io': 'true' } };
@@ -57,6 +59,27 @@ export async function memory(): Promise<void> {
   const each = (((await residentMegabytes(server)) - before) * 1024) / IDLE_TLS;
   figure('server: an idle TLS connection', each, 'KB');
   for (const socket of sockets) socket.destroy();
+  await manySvids();
+}
+
+/** Ten times as many SVIDs as an agent keeps unless it is told to. */
+async function manySvids(): Promise<void> {
+  await using domain = await BenchDomain.create();
+  await domain.startServer();
+  const adminSocket = domain.path('admin.sock');
+  const { program: agent } = await domain.startAgent(
+    `admin_socket_path = "${adminSocket}"
+     x509_svid_cache_max_size = ${MANY_SVIDS}`,
+  );
+  using server = dial({ address: `unix:${domain.path('server.sock')}` });
+  const selector = 'unix:uid:4000000000';
+  await createEntries(server.client(Entry), MANY_SVIDS, { parentPath: '/node', selector });
+  using admin = dial({ address: `unix:${adminSocket}` });
+  const count = async () => (await admin.client(Debug).getInfo({})).cachedX509SvidsCount;
+  while ((await count()) < MANY_SVIDS) await pause(500);
+  await pause(10_000);
+  const megabytes = await residentMegabytes(agent);
+  figure(`agent with ${MANY_SVIDS} SVIDs, as many as it may keep`, megabytes, 'MB');
 }
 
 async function svidsServed(domain: BenchDomain, count: number): Promise<void> {

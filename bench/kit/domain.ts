@@ -41,7 +41,8 @@ export class BenchDomain implements AsyncDisposable {
     return this.#start('spire-server', flags, this.path('server.sock'), preload);
   }
 
-  async startAgent(): Promise<Started> {
+  /** With more lines for the `agent` block of its configuration. */
+  async startAgent(more = ''): Promise<Started> {
     const { stdout } = await runProgram([
       spireServer,
       'token',
@@ -52,7 +53,7 @@ export class BenchDomain implements AsyncDisposable {
       this.path('server.sock'),
     ]);
     const token = /^Token: (\S+)$/m.exec(stdout)?.[1] ?? '';
-    await writeFile(this.path('agent.conf'), this.#agentConf());
+    await writeFile(this.path('agent.conf'), this.#agentConf(more));
     const flags = ['run', '-config', this.path('agent.conf'), '-joinToken', token];
     return this.#start('spire-agent', flags, this.path('agent.sock'));
   }
@@ -100,13 +101,14 @@ plugins {
 `;
   }
 
-  #agentConf(): string {
+  #agentConf(more: string): string {
     return `
 agent {
   data_dir = "${this.path('agent')}"
   server_address = "127.0.0.1"
   server_port = "${this.port}"
   socket_path = "${this.path('agent.sock')}"
+  ${more}
   insecure_bootstrap = true
   trust_domain = "${TRUST_DOMAIN}"
   log_level = "WARN"

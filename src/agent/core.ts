@@ -20,7 +20,8 @@ import { Rebootstrap, type RebootstrapDeps } from './attest/rebootstrap.ts';
 import { AgentSvidRotator } from './attest/rotate-agent-svid.ts';
 import { X509Cache } from './cache/x509-cache.ts';
 import type { Identities } from './identities.ts';
-import { forgetKept, KeptFile } from './kept/kept-file.ts';
+import type { KeptFile } from './kept/kept-file.ts';
+import { forgetKept } from './kept/kept-place.ts';
 import { Manager } from './manager.ts';
 import { ServerConnection } from './server/server-connection.ts';
 import { verifyServer } from './server/server-identity.ts';
@@ -314,6 +315,7 @@ async function openKept(options: AgentCoreOptions): Promise<KeptFile | undefined
   }
   if (keysAreLost) throw new Fault('invalid', NO_KEY_TO_KEEP);
   const { trustDomain, storage, clock } = options;
+  const { KeptFile } = await import('./kept/kept-file.ts');
   return new KeptFile({ dataDirectory, keyManager, trustDomain, storage, clock, log });
 }
 

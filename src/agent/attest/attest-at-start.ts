@@ -9,7 +9,7 @@ import type { ClientTls } from '../../rpc/dial.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { durationText } from '../duration-text.ts';
-import { SEAL_KEY_ID } from '../kept/kept-file.ts';
+import { SEAL_KEY_ID } from '../kept/kept-place.ts';
 import { isDenied, isUnknownAuthority } from '../server/rpc-failure.ts';
 import { checkClaimedServer, verifyServer } from '../server/server-identity.ts';
 import type { AgentDataFile } from '../storage/agent-data-file.ts';

@@ -6,7 +6,6 @@ import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { BootstrapState } from '../storage/agent-data.ts';
-import { bundleFromWorkloadApi } from './bundle-from-workload-api.ts';
 import { download } from './download.ts';
 import { parseTrustBundle, type TrustBundleFormat } from './trust-bundle.ts';
 
@@ -51,9 +50,7 @@ export async function fetchTrustBundle(
     case 'url':
       return fromUrl(deps, source, state, signal);
     case 'workload-api':
-      tellAttempt(deps, state);
-      deps.log.debug(`Fetching trust bundle from SPIFFE Workload API: ${source.address}`);
-      return bundleFromWorkloadApi(source.address, deps.trustDomain, signal);
+      return fromWorkloadApi(deps, source.address, state, signal);
     default:
       return source satisfies never;
   }
@@ -74,6 +71,18 @@ const readBundleFile = (path: string): Promise<Uint8Array> =>
   readFileBounded(path, MAX_BUNDLE_BYTES).catch((error: unknown) => {
     throw goFileError('open', path, error);
   });
+
+async function fromWorkloadApi(
+  deps: FetchTrustBundleDeps,
+  address: string,
+  state: BootstrapState,
+  signal: AbortSignal,
+): Promise<Bundle> {
+  tellAttempt(deps, state);
+  deps.log.debug(`Fetching trust bundle from SPIFFE Workload API: ${address}`);
+  const { bundleFromWorkloadApi } = await import('./bundle-from-workload-api.ts');
+  return bundleFromWorkloadApi(address, deps.trustDomain, signal);
+}
 
 async function fromUrl(
   deps: FetchTrustBundleDeps,

@@ -1,5 +1,3 @@
-import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, wrapFault } from '../../base/fault.ts';
 import { readFileBounded, writeFileAtomically } from '../../base/files.ts';
@@ -11,6 +9,7 @@ import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import type { Identity } from '../cache/workload-update.ts';
 import type { AgentDataFile } from '../storage/agent-data-file.ts';
 import { decodeKept, encodeKept } from './kept-format.ts';
+import { forgetKept, keptPath, SEAL_KEY_ID } from './kept-place.ts';
 import { createSeal, type Seal } from './seal.ts';
 import { type VerifiedKept, verifyKept } from './verify-kept.ts';
 
@@ -33,9 +32,6 @@ export type Keepable = {
 
 /** Not more often than this: a burst of changes is one write. */
 const INTERVAL_MILLISECONDS = 5000;
-const FILE_NAME = 'kept-svids';
-/** The key manager's name of the key from which the seal's are derived. */
-export const SEAL_KEY_ID = 'agent-seal';
 /** Some forty thousand SVIDs. */
 const MAX_BYTES = 64 * 1024 * 1024;
 
@@ -128,9 +124,3 @@ export class KeptFile {
     return createSeal(secret, parseCertificate(leaf).uris[0] ?? '');
   }
 }
-
-/** Also for agents that do not keep SVIDs any more. */
-export const forgetKept = (dataDirectory: string): Promise<void> =>
-  rm(keptPath(dataDirectory), { force: true });
-
-const keptPath = (dataDirectory: string): string => join(dataDirectory, FILE_NAME);

@@ -50,7 +50,10 @@ export class Problems {
     if (first === undefined) return;
     throw new ConfigFault(words(first.text), [
       ...(first.position === undefined ? [] : [`at ${this.#where(first)}`]),
-      ...others.map((problem) => `${this.#where(problem)}: ${problem.text}`),
+      ...others.map((problem) => {
+        const where = this.#where(problem);
+        return where === '' ? problem.text : `${where}: ${problem.text}`;
+      }),
     ]);
   }
 

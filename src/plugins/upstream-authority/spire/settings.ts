@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
-import { Fault } from '../../../base/fault.ts';
 import { goQuote } from '../../../base/go-quote.ts';
+import { Problems } from '../../../base/problems.ts';
 import type { Settings } from '../../../base/settings.ts';
 
 export type SpireSettings = {
@@ -22,21 +22,19 @@ export function readSpireSettings(settings: Settings): SpireSettings {
     requirePqKem: experimental?.bool('require_pq_kem') ?? false,
   };
   settings.throwIfWrong(() => 'plugin configuration is malformed');
-  if (read.host === '') throw new Fault('invalid', 'server_address is required');
-  if (read.port === '') throw new Fault('invalid', 'server_port is required');
+  const problems = new Problems('');
+  if (read.host === '') problems.add('server_address is required');
+  if (read.port === '') problems.add('server_port is required');
   if (read.pipe !== '') {
-    throw new Fault(
-      'invalid',
+    problems.add(
       'configuration: workload_api_named_pipe_name is not supported on this platform; please use workload_api_socket instead',
     );
   }
-  if (read.socket === '') throw new Fault('invalid', 'workload_api_socket is required');
-  if (!isPort(read.port)) {
-    throw new Fault(
-      'invalid',
-      `server_port must be a number from 1 to 65535; got ${goQuote(read.port)}`,
-    );
+  if (read.socket === '') problems.add('workload_api_socket is required');
+  if (read.port !== '' && !isPort(read.port)) {
+    problems.add(`server_port must be a number from 1 to 65535; got ${goQuote(read.port)}`);
   }
+  problems.throwIfAny();
   return {
     address: `${read.host.includes(':') ? `[${read.host}]` : read.host}:${read.port}`,
     workloadApi: `unix://${resolve(read.socket)}`,

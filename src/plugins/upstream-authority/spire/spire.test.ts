@@ -378,6 +378,18 @@ describe("the spire authority's configuration", () => {
     });
   }
 
+  test('tells all that is missing where it is only checked', async () => {
+    const notes = await validatePlugin(
+      { kind: 'UpstreamAuthority', builtIns: upstreamAuthorities },
+      { name: 'spire', data: pluginSettings('') },
+    );
+    assert.deepEqual(notes, [
+      'server_address is required',
+      'server_port is required',
+      'workload_api_socket is required',
+    ]);
+  });
+
   test('needs nobody to be there', async () => {
     const authority = await load(settings({ port: '1', socket: join('/nowhere', 'w.sock') }));
     await authority[Symbol.asyncDispose]();

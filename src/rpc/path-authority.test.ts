@@ -173,3 +173,34 @@ test('more than 64 KiB before a request is whole is not kept', async (t) => {
   client.write(Buffer.concat([PREFACE, SETTINGS, endless]));
   assert.equal(await mended, true);
 });
+
+/** A client that was sent settings, and what it may say after that. */
+async function asked(t: TestContext) {
+  const [server, client] = await pair(t);
+  const mended = mendAuthority(server);
+  client.write(Buffer.concat([PREFACE, SETTINGS]));
+  assert.deepEqual(await readAll(client, SETTINGS.length), SETTINGS);
+  return { server, client, mended };
+}
+const dataOf = (length: number) => frame(0, 0, Buffer.alloc(length), 1);
+const data = dataOf(16_384);
+
+test('who fills the window before it has read our settings is served', async (t) => {
+  const { server, client, mended } = await asked(t);
+  const head = request('/a/b.sock');
+  client.write(Buffer.concat([head, data, data, data, dataOf(16_383), ACK]));
+  assert.equal(await mended, true);
+  assert.deepEqual((await readAll(server, PREFACE.length)).subarray(0, PREFACE.length), PREFACE);
+});
+
+test('who goes on and on without acknowledging our settings is turned away, and little of it is kept', async (t) => {
+  const { server, client, mended } = await asked(t);
+  client.write(request('/a/b.sock'));
+  const flood = () => {
+    while (!client.destroyed && client.write(data));
+  };
+  client.on('drain', flood);
+  flood();
+  assert.equal(await mended, false);
+  assert.ok(server.bytesRead < 1024 * 1024, `${server.bytesRead} bytes were read`);
+});

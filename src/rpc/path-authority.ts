@@ -16,9 +16,11 @@ const EMPTY_SETTINGS = Buffer.from([0, 0, 0, Frame.settings, 0, 0, 0, 0, 0]);
 
 /** No first request is longer. */
 const MAX_BYTES = 64 * 1024;
+/** Nor does anybody send more before it has read our settings: headers, and DATA up to the window (RFC 9113 §6.9.2). */
+const MAX_UNACKNOWLEDGED_BYTES = MAX_BYTES + 32 * 1024;
 /** Whoever has not begun a request by then is left to HTTP/2 as it is. */
 const PATIENCE_MILLISECONDS = 1000;
-/** Whoever has not even acknowledged our settings by then is turned away. */
+/** Nor is anybody waited for longer, however slowly the bytes come; who has not even acknowledged our settings is gone. */
 const MAX_WAIT_MILLISECONDS = 20_000;
 
 /**
@@ -29,16 +31,21 @@ export async function mendAuthority(socket: Socket): Promise<boolean> {
   const opening = new Opening();
   const deadline = performance.now() + MAX_WAIT_MILLISECONDS;
   while (!opening.isOver) {
-    const patience = opening.owesAcknowledgement
-      ? deadline - performance.now()
-      : PATIENCE_MILLISECONDS;
-    const chunk = await readSome(socket, patience);
+    const left = deadline - performance.now();
+    const chunk = await readSome(
+      socket,
+      opening.owesAcknowledgement ? left : Math.min(left, PATIENCE_MILLISECONDS),
+    );
     if (chunk === 'closed' || (chunk === 'silent' && opening.owesAcknowledgement)) {
       socket.destroy();
       return false;
     }
     if (chunk === 'silent') break;
     if (opening.add(chunk)) socket.write(EMPTY_SETTINGS);
+    if (opening.owesAcknowledgement && opening.bytes.length > MAX_UNACKNOWLEDGED_BYTES) {
+      socket.destroy();
+      return false;
+    }
   }
   socket.unshift(opening.bytes);
   return !socket.destroyed;

@@ -51,7 +51,7 @@ export const agentKeys: Proofs = {
       'whoever has no identity may have the own bundle',
     ],
     allowed_foreign_jwt_claims: [workloadApi, 'of a foreign token only what is allowed'],
-    authorized_delegates: ['test/e2e/delegated-identity.test.ts', 'authorized_delegates = ['],
+    authorized_delegates: ['test/e2e/delegatedidentity.test.ts', 'authorized_delegates = ['],
     availability_target: [
       'src/agent/rotation.test.ts',
       'a target fits when more than twelve hours',

@@ -8,6 +8,7 @@ import { bundleJson } from '../kit/local-authority.ts';
 import { type Outcome, runProgram, spireServer } from '../kit/programs.ts';
 import { TrustDomainProcesses } from '../kit/trust-domain.ts';
 
+/** SPIRE's scenario fetch-wit-svids. */
 suite('a server with the feature flag wit-svid', () => {
   let domain: TrustDomainProcesses;
   before(async () => {

@@ -19,6 +19,7 @@ async function keyIds(workload: Workload, domain: TrustDomainProcesses): Promise
   return keys.map(({ kid }) => kid);
 }
 
+/** SPIRE's scenario force-rotation-jwt-authority. */
 test('a JWT key is replaced by hand, and what it signed is not served any longer', async (t) => {
   const domain = await startTrustDomain(t, {
     server: 'ca_ttl = "24h"\n default_jwt_svid_ttl = "8h"',
@@ -34,6 +35,7 @@ test('a JWT key is replaced by hand, and what it signed is not served any longer
   const authority = new LocalAuthorityCli(domain, 'jwt');
   const { active: first } = await authority.show();
   assert.ok(first);
+  assert.equal((await bundleJson(domain)).jwt_authorities.length, 1);
   const prepared = await authority.prepare();
   await domain.server.says(new RegExp(`JWT key prepared.*local_authority_id=${prepared}`));
   assert.deepEqual(
@@ -43,6 +45,7 @@ test('a JWT key is replaced by hand, and what it signed is not served any longer
   const before = await token();
   assert.equal(keyIdOf(before), first.authority_id, 'what is prepared does not sign');
   await sees(2);
+  assert.ok((await keyIds(workload, domain)).includes(first.authority_id));
 
   await authority.change('activate', prepared);
   await domain.server.says(new RegExp(`JWT key activated.*local_authority_id=${prepared}`));
@@ -56,7 +59,7 @@ test('a JWT key is replaced by hand, and what it signed is not served any longer
   );
   await domain.agent.says(
     new RegExp(
-      `JWT-SVIDs were removed from the JWT cache because they were issued by a tainted authority.*jwt_authority_key_ids=${first.authority_id}`,
+      `JWT-SVIDs were removed from the JWT cache because they were issued by a tainted authority.*jwt_authority_key_ids=${first.authority_id} .*tainted_jwt_svids=1`,
     ),
   );
   const after = await token();

@@ -36,6 +36,7 @@ async function replaceCa(domain: TrustDomainProcesses) {
   return { ski: subjectKeyIdText(certificate), root: { der: certificate.der, tainted: false } };
 }
 
+/** SPIRE's scenario force-rotation-upstream-authority. */
 test('an upstream authority on disk is replaced by hand, and everything moves below the new one', async (t) => {
   const domain = await TrustDomainProcesses.create({});
   t.after(() => domain[Symbol.asyncDispose]());

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as pause } from 'node:timers/promises';
+import { fetchAs } from '../kit/agent-commands.ts';
 import { accepts } from '../kit/programs.ts';
 import { attestWithToken } from '../kit/server-callers.ts';
 import { startServerOnly, type TrustDomainProcesses } from '../kit/trust-domain.ts';
@@ -21,14 +22,20 @@ async function refused(domain: TrustDomainProcesses, token: string, why: string)
   assert.deepEqual(await program.stop(), { code: 0, signal: null });
 }
 
+/** SPIRE's scenario join-token. */
 test('a token lets one agent in, as the alias that it was made for', async (t) => {
   const domain = await startServerOnly(t);
   const token = await domain.prepareAgent();
-  await domain.startAgent('-joinToken', token);
+  await domain.firstAgent.configure({
+    agent: `join_token = "${token}"`,
+    agentKeyManager: 'KeyManager "memory" { plugin_data {} }',
+  });
+  await domain.startAgent();
   assert.deepEqual(await domain.agentPaths(), [`/spire/agent/join_token/${token}`]);
 
   await domain.createEntry('/workload', [OWN], '-x509SVIDTTL', '0', '-jwtSVIDTTL', '0');
   await workloadOf(t, domain.agentSocket).has(domain.id('/workload'));
+  await fetchAs(process.getuid?.() ?? 0, domain.firstAgent, 'x509');
 
   await refused(
     domain,

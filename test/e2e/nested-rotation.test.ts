@@ -10,6 +10,7 @@ import { leafOf, type Workload } from '../kit/workload.ts';
 /** Longer than two looks of the slowest poll. */
 const SOON = 'within the polls of the servers and their agents';
 
+/** SPIRE's scenario nested-rotation; what it tells apart by labels of containers are users here. */
 test('in a tree of servers every workload verifies every other one while authorities rotate', async (t) => {
   const root = await startTrustDomain(t, { server: 'ca_ttl = "1h"' });
   const server = 'ca_ttl = "1h"\n default_x509_svid_ttl = "15s"';
@@ -90,6 +91,8 @@ test('in a tree of servers every workload verifies every other one while authori
     `the key of the other branch, ${SOON}`,
     20_000,
   );
+  const { stdout } = await intermediates.b.runServer('bundle', 'show', '--format', 'spiffe');
+  assert.ok(stdout.includes(prepared));
   for (const { server: running } of [root, intermediates.a, intermediates.b]) {
     assert.ok(running.running);
     assert.doesNotMatch(running.output, /level=error/);

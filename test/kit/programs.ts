@@ -63,13 +63,16 @@ export class Program {
   /** Until its output matches. Fails when the program ends first. */
   async says(pattern: RegExp): Promise<RegExpExecArray> {
     let found: RegExpExecArray | null = null;
-    await eventually(() => {
-      found = pattern.exec(this.output);
-      if (found === null && !this.running) {
-        throw new Error(`the program ended without saying ${pattern}:\n${this.output}`);
-      }
-      return found !== null;
-    }, `${pattern} in:\n${this.output}`);
+    await eventually(
+      () => {
+        found = pattern.exec(this.output);
+        if (found === null && !this.running) {
+          throw new Error(`the program ended without saying ${pattern}:\n${this.output}`);
+        }
+        return found !== null;
+      },
+      () => `${pattern} in:\n${this.output}`,
+    );
     return found ?? assert.fail();
   }
 
@@ -111,12 +114,14 @@ export async function runProgram(
 /** Polls until the condition holds; fails with `what` after a deadline. What it throws fails at once. */
 export async function eventually(
   condition: () => boolean | Promise<boolean>,
-  what: string,
+  what: string | (() => string),
   patienceMilliseconds = PATIENCE_MILLISECONDS,
 ): Promise<void> {
   const deadline = Date.now() + patienceMilliseconds;
   while (!(await condition())) {
-    if (Date.now() > deadline) assert.fail(`waited in vain for ${what}`);
+    if (Date.now() > deadline) {
+      assert.fail(`waited in vain for ${typeof what === 'string' ? what : what()}`);
+    }
     await pause(20);
   }
 }

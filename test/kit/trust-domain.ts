@@ -299,7 +299,7 @@ async function listening(
       if (!program.running) throw new Error(`it ended at the start:\n${program.output}`);
       return accepts(address);
     },
-    `${JSON.stringify(address)}:\n${program.output}`,
+    () => `${JSON.stringify(address)}:\n${program.output}`,
   );
 }
 

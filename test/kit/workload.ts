@@ -45,7 +45,7 @@ export class Workload implements Disposable {
         seen = await this.ids();
         return seen.toSorted().join() === ids.toSorted().join();
       },
-      `${ids.join(' ') || 'no identity'}; there is ${seen.join(' ')}`,
+      () => `${ids.join(' ') || 'no identity'}; there is ${seen.join(' ')}`,
     );
   }
 

@@ -6,11 +6,13 @@ import { emptyBundle } from '../../src/spiffe/bundle.ts';
 import { readBundleDocument } from '../../src/spiffe/bundle-document.ts';
 import { TrustDomain } from '../../src/spiffe/trust-domain.ts';
 import { verifyX509Svid } from '../../src/spiffe/x509-svid.ts';
+import { fetchAs } from '../kit/agent-commands.ts';
 import { startTrustDomain } from '../kit/trust-domain.ts';
 import { leafOf, workloadOf } from '../kit/workload.ts';
 
-const OWN = `unix:uid:${process.getuid?.() ?? 0}`;
+const UID = process.getuid?.() ?? 0;
 
+/** SPIRE's scenario rotation, with shorter lives, and what is fetched verified. */
 test('workloads have an SVID that verifies at every moment while the server’s authorities change', async (t) => {
   // The server looks after its authorities every 10 s: of 47 s the next ones are made at 30 s and used from 40 s on.
   // With less there would be no time left for agents, which look after their own SVIDs every 5 s.
@@ -18,7 +20,7 @@ test('workloads have an SVID that verifies at every moment while the server’s 
     server:
       'ca_ttl = "47s"\n default_x509_svid_ttl = "6s"\n default_jwt_svid_ttl = "6s"\n agent_ttl = "12s"',
   });
-  await domain.createEntry('/workload', [OWN]);
+  await domain.createEntry('/workload', [`unix:uid:${UID}`]);
   const workload = workloadOf(t, domain.agentSocket);
   await workload.has(domain.id('/workload'));
   const issuers = new Set<string>();
@@ -26,6 +28,7 @@ test('workloads have an SVID that verifies at every moment while the server’s 
   const deadline = Date.now() + 60_000;
   while (issuers.size < 2 || keyIds.size < 2) {
     assert.ok(Date.now() < deadline, 'the authorities do not change');
+    assert.match(await fetchAs(UID, domain.firstAgent, 'x509'), /^Received 1 svid after /);
     const [svid] = (await workload.x509()).svids;
     assert.ok(svid);
     const chain = parseCertificates(svid.x509Svid).map(({ der }) => der);

@@ -51,6 +51,7 @@ async function first<T>(answers: AsyncIterable<T>): Promise<T> {
   return assert.fail('no answer');
 }
 
+/** SPIRE's scenario delegatedidentity, from here to the refusals. */
 test('a delegate has the identities of the workload that it names', { skip }, async (t) => {
   const domain = await start(t);
   const api = await apiAs(t, domain, DELEGATE);

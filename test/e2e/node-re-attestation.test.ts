@@ -15,6 +15,7 @@ async function twoAgents(t: Parameters<typeof startX509popDomain>[0]) {
   return { domain, node, once, oncePath };
 }
 
+/** SPIRE's scenario node-re-attestation. */
 test('evicted, an agent that can attests again by itself; one that cannot ends', async (t) => {
   const { domain, node, once, oncePath } = await twoAgents(t);
   for (const path of [node.path, oncePath]) {

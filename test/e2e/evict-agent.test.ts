@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 import { accepts } from '../kit/programs.ts';
+import { standard } from '../kit/standard-domain.ts';
 import type { TrustDomainProcesses } from '../kit/trust-domain.ts';
 import { startX509popDomain } from '../kit/x509pop-domain.ts';
 
@@ -11,8 +12,12 @@ async function storedSvid(domain: TrustDomainProcesses): Promise<unknown> {
   return (JSON.parse(await readFile(path, 'utf8')) as { svid: unknown }).svid;
 }
 
+/** SPIRE's scenario evict-agent. */
 test('a banned agent ends, and cannot come back until it is evicted', async (t) => {
-  const { domain, node } = await startX509popDomain(t);
+  const { domain, node } = await startX509popDomain(t, {
+    ...standard,
+    server: 'ca_ttl = "20m"\n default_x509_svid_ttl = "10m"',
+  });
   await domain.startAgent();
   assert.notEqual(await storedSvid(domain), null);
 
@@ -39,6 +44,7 @@ test('a banned agent ends, and cannot come back until it is evicted', async (t) 
   assert.match(shown.stdout, /^Banned\s+: true$/m);
 
   await domain.runServer('agent', 'evict', '-spiffeID', id);
+  await domain.server.says(/msg="Agent deleted"/);
   await domain.startAgent();
   await domain.agent.says(/msg="SVID is not found. Starting node attestation"/);
   await domain.agent.says(/msg="Node attestation was successful"/);

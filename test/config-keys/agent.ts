@@ -88,6 +88,10 @@ export const agentKeys: Proofs = {
       config,
       "The 'use_sync_authorized_entries' configuration is deprecated",
     ],
+    keep_svids_on_disk: [
+      'src/agent/kept/kept.test.ts',
+      'serves what the last run kept, and catches up when the server is back',
+    ],
     require_pq_kem: ['src/rpc/post-quantum.test.ts', 'post-quantum exchanges only'],
     feature_flags: ['test/e2e/workload-wit-svids.test.ts', 'wit-svid'],
     ratelimit: [limits, 'so many calls at once, then so many a second'],

@@ -59,7 +59,7 @@ async function createStored(domain: TrustDomainProcesses, n: number): Promise<st
   return /^Entry ID\s*: (\S+)$/m.exec(stdout)?.[1] ?? assert.fail(`no entry ID in: ${stdout}`);
 }
 
-// The scenario `svidstore` of the reference.
+/** SPIRE's scenario svidstore, with our store `disk` in place of an external plugin. */
 test('a store holds the SVIDs of the entries that go there, as they are made, changed and deleted', async (t) => {
   const { domain, stored } = await startStoringDomain(t);
   const entries: { id: string; isStored: boolean }[] = [];

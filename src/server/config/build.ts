@@ -43,7 +43,7 @@ export async function buildServerConfig(deps: BuildDeps): Promise<ServerConfig> 
   const { experimental } = server;
   const bindAddress = await readBindAddress(deps);
   const trustDomain = readTrustDomain(merged.trustDomain, problems, log);
-  const federation = buildFederation(reading.federation, problems, log);
+  const federation = buildFederation(reading.federation, trustDomain, problems, log);
   checkStaleness(deps);
   const adminIds = readAdminIds(deps);
   const ttls = readTtls(deps);

@@ -16,7 +16,7 @@ function build(content: string) {
   const settings = Settings.of(parseHcl(`federation {\n${content}\n}`), problems);
   const raw = readFederation(settings, new KeyAudit());
   if (raw !== undefined) checkFederationBasics(raw, problems);
-  const config = buildFederation(raw, problems, recordingLog(lines));
+  const config = buildFederation(raw, TrustDomain.parse('own.test'), problems, recordingLog(lines));
   return { config, problems: problems.all.map(({ text }) => text), lines };
 }
 
@@ -132,6 +132,10 @@ const refusals: readonly (readonly [string, string])[] = [
   [
     'federates_with "b" { bundle_endpoint_url = "https://me:secret@b/" bundle_endpoint_profile "https_web" {} }',
     'federation.federates_with["b"].bundle_endpoint_url must not contain user info',
+  ],
+  [
+    'federates_with "own.test" { bundle_endpoint_url = "https://b/" bundle_endpoint_profile "https_web" {} }',
+    'federation configuration for trust domain "own.test": a server does not federate with its own trust domain',
   ],
   [
     'federates_with "b" { bundle_endpoint_url = "https://b/" bundle_endpoint_profile = 5 }',

@@ -73,18 +73,20 @@ export function checkFederationBasics(federation: RawFederation, problems: Probl
 /** All other checks, in SPIRE's order. What is wrong is told, and then the result is of no use. */
 export function buildFederation(
   federation: RawFederation | undefined,
+  own: TrustDomain | undefined,
   problems: Problems,
   log: Log,
 ): FederationConfig {
   const { bundleEndpoint, federatesWith = [] } = federation ?? {};
   return {
     bundleEndpoint: bundleEndpoint && buildBundleEndpoint(bundleEndpoint, problems, log),
-    federatesWith: federatesWith.flatMap((raw) => buildRelationship(raw, problems) ?? []),
+    federatesWith: federatesWith.flatMap((raw) => buildRelationship(raw, own, problems) ?? []),
   };
 }
 
 function buildRelationship(
   raw: RawRelationship,
+  own: TrustDomain | undefined,
   problems: Problems,
 ): FederationRelationship | undefined {
   const { settings, profile: items, url: bundleEndpointUrl } = raw;
@@ -95,6 +97,14 @@ function buildRelationship(
     settings.position,
   );
   if (trustDomain === undefined) return undefined;
+  if (own?.equals(trustDomain) === true) {
+    // What somebody's endpoint says would take the place of the authorities that sign here.
+    problems.add(
+      `federation configuration for trust domain "${trustDomain.name}": a server does not federate with its own trust domain`,
+      settings.position,
+    );
+    return undefined;
+  }
   if (items === undefined) {
     problems.add(
       `federation configuration for trust domain "${trustDomain.name}": missing bundle endpoint configuration`,

@@ -73,20 +73,22 @@ export function checkFederationBasics(federation: RawFederation, problems: Probl
 /** All other checks, in SPIRE's order. What is wrong is told, and then the result is of no use. */
 export function buildFederation(
   federation: RawFederation | undefined,
-  own: TrustDomain | undefined,
+  ownTrustDomain: TrustDomain | undefined,
   problems: Problems,
   log: Log,
 ): FederationConfig {
   const { bundleEndpoint, federatesWith = [] } = federation ?? {};
   return {
     bundleEndpoint: bundleEndpoint && buildBundleEndpoint(bundleEndpoint, problems, log),
-    federatesWith: federatesWith.flatMap((raw) => buildRelationship(raw, own, problems) ?? []),
+    federatesWith: federatesWith.flatMap(
+      (raw) => buildRelationship(raw, ownTrustDomain, problems) ?? [],
+    ),
   };
 }
 
 function buildRelationship(
   raw: RawRelationship,
-  own: TrustDomain | undefined,
+  ownTrustDomain: TrustDomain | undefined,
   problems: Problems,
 ): FederationRelationship | undefined {
   const { settings, profile: items, url: bundleEndpointUrl } = raw;
@@ -97,7 +99,7 @@ function buildRelationship(
     settings.position,
   );
   if (trustDomain === undefined) return undefined;
-  if (own?.equals(trustDomain) === true) {
+  if (ownTrustDomain?.equals(trustDomain) === true) {
     // What somebody's endpoint says would take the place of the authorities that sign here.
     problems.add(
       `federation configuration for trust domain "${trustDomain.name}": a server does not federate with its own trust domain`,

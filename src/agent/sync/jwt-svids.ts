@@ -1,6 +1,5 @@
-import { createBackoff } from '../../base/backoff.ts';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
-import { Fault, type FaultKind, kindOf } from '../../base/fault.ts';
+import { Fault, kindOf } from '../../base/fault.ts';
 import { unlessAborted } from '../../base/unless-aborted.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
@@ -16,6 +15,7 @@ import type { Identities, JwtSvid } from '../identities.ts';
 import { isPastHalfLife } from '../rotation.ts';
 import { rpcFailure } from '../server/rpc-failure.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { askUntil, REQUEST_MILLISECONDS } from './ask-until.ts';
 import { AskedTokens } from './asked-tokens.ts';
 import { mapConcurrently } from './map-concurrently.ts';
 
@@ -41,24 +41,12 @@ type Renewal = {
   waiting: number;
 };
 
-/** For a caller who has no token at all. */
-const REQUEST_MILLISECONDS = 30_000;
 /** So many tokens are renewed at once before anybody asks. */
 const RENEWED_AT_ONCE = 4;
-const RETRY = { initialMs: 1000, maxMs: 24_000, multiplier: 1.5, jitter: 0.1 };
 
 const SIZE = ['jwt_svid_cache_size'];
 const TAINTED = ['cache_manager', 'tainted_jwt_svids', 'workload'];
 const PROCESS_TAINTED = ['cache_manager', 'workload', 'process_tainted_jwt_svids'];
-
-/** Failures that another try would not mend, or that SPIRE does not try again. */
-const finalKinds: ReadonlySet<FaultKind> = new Set([
-  'unknown',
-  'canceled',
-  'deadline',
-  'invalid',
-  'unimplemented',
-]);
 
 /** JWT-SVIDs from the cache, or from the server (`reference/agent.md` §3.6). */
 export class JwtSvids {
@@ -178,7 +166,17 @@ export class JwtSvids {
     try {
       const endsAt =
         clock.now() + (isUsable() ? cacheHitTimeoutMilliseconds : REQUEST_MILLISECONDS);
-      const { id, svid } = await this.#fetchUntil(endsAt, entry, audience, signal);
+      const { id, svid } = await askUntil(
+        this.#deps,
+        (timeoutMilliseconds) => this.#fetch(entry, audience, timeoutMilliseconds, signal),
+        {
+          endsAt,
+          signal,
+          failed: (error) => {
+            log.debug('Failed to fetch JWT SVID; retrying', { error });
+          },
+        },
+      );
       this.#cache.set(id, audience, svid);
       this.#tellSize();
       return svid;
@@ -197,30 +195,6 @@ export class JwtSvids {
         `unable to renew JWT for "${entry.spiffeId.toString()}" (err=${reason})`,
         { cause: error },
       );
-    }
-  }
-
-  /** Tries again until that time, as long as another try may help. */
-  async #fetchUntil(
-    endsAt: number,
-    entry: Entry,
-    audience: readonly string[],
-    signal: AbortSignal,
-  ): Promise<Fetched> {
-    const { clock, random, log } = this.#deps;
-    const backoff = createBackoff({ clock, random, ...RETRY });
-    for (;;) {
-      try {
-        // The clock may have been set back meanwhile.
-        const left = Math.min(REQUEST_MILLISECONDS, endsAt - clock.now());
-        return await this.#fetch(entry, audience, left, signal);
-      } catch (error) {
-        const pause = backoff.next() ?? 0;
-        const mayHelp = !signal.aborted && !finalKinds.has(kindOf(error));
-        if (!mayHelp || clock.now() + pause >= endsAt) throw error;
-        log.debug('Failed to fetch JWT SVID; retrying', { error: error as Error });
-        await clock.sleep(pause, signal);
-      }
     }
   }
 

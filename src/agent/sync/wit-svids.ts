@@ -15,6 +15,7 @@ import type { WitSvid } from '../identities.ts';
 import { isPastHalfLife } from '../rotation.ts';
 import { rpcFailure } from '../server/rpc-failure.ts';
 import type { ServerConnection } from '../server/server-connection.ts';
+import { askUntil, REQUEST_MILLISECONDS } from './ask-until.ts';
 
 export type WitSvidsDeps = {
   readonly connection: Pick<ServerConnection, 'call'>;
@@ -22,7 +23,7 @@ export type WitSvidsDeps = {
   readonly maxSize: number;
   /** IDs of WIT authorities that must not be relied on any more. */
   readonly taintedKeyIds: () => ReadonlySet<string>;
-  readonly clock: Pick<Clock, 'now'>;
+  readonly clock: Clock;
   readonly random: () => number;
   readonly log: Log;
   /** Ends what is under way when the agent stops. */
@@ -32,7 +33,6 @@ export type WitSvidsDeps = {
 type Entry = Pick<AuthorizedEntry, 'id' | 'spiffeId'>;
 type Cached = { readonly svid: WitSvid; readonly keyId: string };
 
-const REQUEST_MILLISECONDS = 30_000;
 /** Bound into each token with the key that it is for (W-7, W-19). */
 const KEY_TYPE = 'ec-p256';
 const ALGORITHM = 'ES256';
@@ -55,7 +55,7 @@ export class WitSvids {
     const key = `${entry.id} ${entry.spiffeId.toString()}`;
     const cached = this.#trusted(key);
     if (cached !== undefined && !this.#isDue(cached)) return cached;
-    const renewal = this.#underWay.get(key) ?? this.#start(key, entry);
+    const renewal = this.#underWay.get(key) ?? this.#start(key, entry, cached !== undefined);
     try {
       return await unlessAborted(renewal, signal);
     } catch (error) {
@@ -90,8 +90,9 @@ export class WitSvids {
     return isPastHalfLife({ notBefore: issuedAt, notAfter: expiresAt }, unixSeconds(clock), random);
   }
 
-  #start(key: string, entry: Entry): Promise<WitSvid> {
-    const renewal = this.#mint(entry)
+  /** Where there is one that can still be used, the server is tried once. */
+  #start(key: string, entry: Entry, isUsable: boolean): Promise<WitSvid> {
+    const renewal = (isUsable ? this.#mint(entry) : this.#mintAgainAndAgain(entry))
       .then((svid) => {
         if (this.#cache.size >= this.#deps.maxSize) this.#dropFirst();
         this.#cache.set(key, { svid, keyId: keyIdOf(svid.token) });
@@ -103,7 +104,18 @@ export class WitSvids {
     return renewal;
   }
 
-  async #mint(entry: Entry): Promise<WitSvid> {
+  #mintAgainAndAgain(entry: Entry): Promise<WitSvid> {
+    const { clock, signal, log } = this.#deps;
+    return askUntil(this.#deps, (left) => this.#mint(entry, left), {
+      endsAt: clock.now() + REQUEST_MILLISECONDS,
+      signal,
+      failed: (error) => {
+        log.debug('Failed to fetch WIT-SVID; retrying', { error });
+      },
+    });
+  }
+
+  async #mint(entry: Entry, timeoutMilliseconds = REQUEST_MILLISECONDS): Promise<WitSvid> {
     const { connection, log, signal } = this.#deps;
     const key = await generateKey(KEY_TYPE);
     const params = [
@@ -113,7 +125,7 @@ export class WitSvids {
       const answer = await connection.call(
         SvidService,
         (client, options) => client.batchNewWITSVID({ params }, options),
-        { signal, timeoutMilliseconds: REQUEST_MILLISECONDS },
+        { signal, timeoutMilliseconds },
       );
       return {
         ...witSvidFromServer(answer),

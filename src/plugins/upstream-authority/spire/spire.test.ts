@@ -25,6 +25,8 @@ import type { LocalBundle, UpstreamAuthority } from '../contract.ts';
 
 const trustDomain = TrustDomain.parse('example.org');
 
+type Ends = { after(end: () => Promise<void> | void): unknown };
+
 /** A real server above, and an agent's Workload API that says who this server is. */
 class Above {
   readonly server: TestServer;
@@ -36,7 +38,7 @@ class Above {
     this.workloadApi = workloadApi;
   }
 
-  static async start(t: Pick<TestContext, 'after'>): Promise<Above> {
+  static async start(t: Ends): Promise<Above> {
     const server = await TestServer.start(t as TestContext);
     const workloadApi = await FakeWorkloadApi.serve(server.path('workload.sock'));
     t.after(() => workloadApi[Symbol.asyncDispose]());
@@ -120,7 +122,7 @@ describe('with a server above', () => {
   });
   const above = Above.start({
     after: (end: () => Promise<void> | void) => ends.push(end),
-  } as never);
+  });
   upstreamAuthoritySuite('spire', async () => {
     const it = await above;
     await it.identify();

@@ -1,12 +1,16 @@
 import type { LevelControl } from '../../../ops/level-control.ts';
-import { type BoundService, implement } from '../../../rpc/service.ts';
+import { type BoundService, type Implementation, implement } from '../../../rpc/service.ts';
 import { Logger } from '../../../wire/gen/spire/api/agent/logger/v1/logger_pb.ts';
 import { loggerToProto, logLevelFromProto } from '../../../wire/log-level.ts';
 import type { WorkloadCall } from '../../workload-api/call.ts';
 
-/** `spire.api.agent.logger.v1.Logger` (`reference/agent.md` §4.7). A change's line comes before it: it may be the last. */
+/** `spire.api.agent.logger.v1.Logger` (`reference/agent.md` §4.7). */
 export const loggerService = (logLevels: LevelControl): BoundService<WorkloadCall> =>
-  implement<typeof Logger, WorkloadCall>(Logger, {
+  implement(Logger, loggerMethods(logLevels));
+
+/** A change's line comes before it: it may be the last that is shown. */
+export const loggerMethods = (logLevels: LevelControl) =>
+  ({
     async getLogger(_, { log }) {
       log.info('GetLogger Called');
       return loggerToProto(logLevels);
@@ -22,4 +26,4 @@ export const loggerService = (logLevels: LevelControl): BoundService<WorkloadCal
       logLevels.reset();
       return loggerToProto(logLevels);
     },
-  });
+  }) satisfies Implementation<typeof Logger, WorkloadCall>;

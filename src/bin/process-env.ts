@@ -56,6 +56,18 @@ const host: Host = {
   inspected: async () => (await import('node:inspector')).url() !== undefined,
   homeFolder: () => userInfo().homedir,
   launcher: (program) => join(dirname(realpathSync(process.argv[1] ?? '')), '..', 'bin', program),
+  onBug(listener) {
+    const tell = (error: Error): void => {
+      process.stderr.write(`${error.stack ?? String(error)}\n`);
+      listener(error);
+    };
+    process.on('uncaughtException', tell);
+    return {
+      [Symbol.dispose]() {
+        process.off('uncaughtException', tell);
+      },
+    };
+  },
   exit: (code) => {
     process.exit(code);
   },

@@ -72,6 +72,7 @@ const noHost: Host = {
   inspected: none,
   homeFolder: none,
   launcher: none,
+  onBug: none,
   exit: none,
 };
 

@@ -41,6 +41,8 @@ export type Host = Pick<ConfigEnv, 'readFile' | 'resolveHost'> & {
   homeFolder(): string;
   /** Absolute path of the file by which a program of this installation is called. */
   launcher(program: string): string;
+  /** Told of what nobody caught, after standard error; whoever listens ends the process. */
+  onBug(listener: (error: Error) => void): Disposable;
   /** Ends the process at once. */
   exit(code: number): void;
 };

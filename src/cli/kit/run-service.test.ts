@@ -34,11 +34,17 @@ function world(umask = 0o027) {
         return umask;
       },
       exit: (code: number) => void events.push(`exit ${code}`),
+      onBug(listener: (error: Error) => void) {
+        listeners.set('bug', () => {
+          listener(new TypeError('x is not a function'));
+        });
+        return { [Symbol.dispose]: () => listeners.delete('bug') };
+      },
     },
   } as unknown as Env;
   const opened = {
     log,
-    drained: async () => {},
+    drained: async () => void events.push('log written'),
     reopen: async () => void events.push('log reopened'),
     async [Symbol.asyncDispose]() {},
   };
@@ -48,7 +54,7 @@ function world(umask = 0o027) {
       events.push('stopped');
     },
   });
-  const send = (name: NodeJS.Signals) => listeners.get(name)?.();
+  const send = (name: NodeJS.Signals | 'bug') => listeners.get(name)?.();
   const start = (make: (signal: AbortSignal) => Started) =>
     runService(
       {
@@ -88,6 +94,24 @@ test('the second signal ends the process at once', async () => {
   assert.deepEqual(events, ['exit 1']);
   finish();
   assert.equal(await running, 0);
+});
+
+test('a bug is written to the log before it ends the process', async () => {
+  const { events, lines, send, service, start } = world();
+  const running = start(() => service());
+  await new Promise(setImmediate);
+  send('bug');
+  send('bug');
+  await new Promise(setImmediate);
+  assert.deepEqual(events, ['log written', 'exit 2']);
+  const [told, ...others] = lines.filter((line) => line.startsWith('level=error'));
+  assert.match(
+    told ?? '',
+    /^level=error msg="Server crashed: this is a bug, please report it" error="x is not a function" stack="TypeError: x is not a function\\n/,
+  );
+  assert.deepEqual(others, []);
+  send('SIGTERM');
+  await running;
 });
 
 test('a signal ends a start that takes long', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises';
 import { Fault } from '../../base/fault.ts';
 import type { OpenLog } from '../../ops/open-log.ts';
 import { SPIRE_VERSION, STEEPLE_VERSION } from '../../ops/version.ts';
@@ -18,8 +19,8 @@ export type ServiceParts = {
 
 /**
  * Starts a service and runs it until SIGINT or SIGTERM; the second of these ends the process at once. SIGUSR2 opens
- * the log file anew; SIGUSR1 is the service's. Failures go to the log only (`reference/cli.md` §3.5). The result is
- * the exit code.
+ * the log file anew; SIGUSR1 is the service's. Failures go to the log only (`reference/cli.md` §3.5), and so does what
+ * nobody caught, which ends the process. The result is the exit code.
  */
 export async function runService(
   { who, opened, start, onFailure }: ServiceParts,
@@ -31,6 +32,7 @@ export async function runService(
     if (stop.signal.aborted) env.host.exit(1);
     stop.abort(new Fault('canceled', 'context canceled'));
   });
+  using _watching = env.host.onBug(lastWords(who, opened, env.host));
   using _rotating = env.signals.on(['SIGUSR2'], () => {
     void opened.reopen();
   });
@@ -49,6 +51,31 @@ export async function runService(
   }
   log.info(`${who} stopped gracefully`);
   return 0;
+}
+
+/** Of a panic, as Go's programs have it. */
+const EXIT_BUG = 2;
+/** A log that cannot be written must not keep a broken program alive. */
+const LAST_WORDS_MILLISECONDS = 1000;
+
+/** Whoever runs the program looks into the log, not at standard error; nothing of the service is trusted any more. */
+function lastWords(
+  who: ServiceParts['who'],
+  { log, drained }: OpenLog,
+  { exit }: Pick<Env['host'], 'exit'>,
+): (error: Error) => void {
+  let said = false;
+  return (error) => {
+    if (said) return;
+    said = true;
+    log.error(`${who} crashed: this is a bug, please report it`, { error, stack: error.stack });
+    void Promise.race([
+      drained(),
+      wait(LAST_WORDS_MILLISECONDS, undefined, { ref: false }),
+    ]).finally(() => {
+      exit(EXIT_BUG);
+    });
+  };
 }
 
 const aborted = (signal: AbortSignal): Promise<void> =>

@@ -497,6 +497,7 @@ const warnings: readonly (readonly [string, RegExp])[] = [
     'experimental { feature_flags = ["wit-svid"] }',
     /Developer feature flag \\"wit-svid\\" has been enabled/,
   ],
+  ['experimental { keep_svids_on_disk = true }', /Experimental features have been enabled/],
   ['experimental { x = 1 }', /Unknown configuration is ignored" keys=x section=experimental/],
 ];
 for (const [more, pattern] of warnings) {

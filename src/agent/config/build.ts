@@ -311,6 +311,7 @@ const isExperimental = (experimental: AgentReading['agent']['experimental']): bo
   experimental.jwtSvidCacheHitTimeout !== '' ||
   experimental.useSyncAuthorizedEntries !== undefined ||
   experimental.requirePqKem ||
+  experimental.keepSvidsOnDisk ||
   experimental.broker !== undefined ||
   experimental.featureFlags.length > 0 ||
   experimental.rateLimits.some(({ limit }) => limit !== 0);

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
+import { askedKeys, documentedKeys, examplesOf } from '../../../test/kit/documented-keys.ts';
 import { parseConfigText } from '../../base/config-file.ts';
 import { ConfigFault } from '../../base/problems.ts';
 import { silentLog } from '../../ops/log.ts';
@@ -12,36 +13,10 @@ const root = join(import.meta.dirname, '../../..');
 const doc = readFileSync(join(root, 'docs/server.md'), 'utf8');
 const everyKey = readFileSync(join(root, 'test/data/config/every-key-server.conf'), 'utf8');
 
-/** What the reader asks a file with all blocks for, by the name of the section. */
-const asked = (): ReadonlyMap<string, ReadonlySet<string>> => {
-  const { audit } = readServerFile(parseConfigText(everyKey, 'x'), 'x');
-  const sections = [...audit.known()].map(([section, keys]) => [plainName(section), keys] as const);
-  // The blocks of both plugins are read alike.
-  return new Map(sections.filter(([, keys]) => keys.size > 0));
-};
-
-/** `federates_with "other.test"` is told of as `federates_with`, and any plugin's block under `plugins`. */
-const plainName = (section: string): string =>
-  section.startsWith('plugin ') ? 'plugins' : section.replace(/ ".*"$/, '');
-
-/** The keys in the tables of the document, by the heading above them. */
-function documented(): ReadonlyMap<string, ReadonlySet<string>> {
-  const found = new Map<string, Set<string>>();
-  for (const part of doc.split(/^##+ /m).slice(1)) {
-    const [, heading] = /^`([^`]+)`/.exec(part) ?? [];
-    if (heading === undefined) continue;
-    // Tables about a block of a block say so in their head, and are no part of the section.
-    const tables = part.split(/^(?=\| key)/m).filter((table) => table.startsWith('| key |'));
-    const keys = tables.flatMap((table) =>
-      [...table.matchAll(/^\| `([^`]+)` \|/gm)].map(([, key = '']) => key.toLowerCase()),
-    );
-    found.set(heading, new Set(keys));
-  }
-  return found;
-}
+const asked = () => askedKeys(readServerFile(parseConfigText(everyKey, 'x'), 'x').audit);
 
 describe('docs/server.md and the reader know the same keys of', () => {
-  const inDoc = documented();
+  const inDoc = documentedKeys(doc);
   for (const [section, keys] of asked()) {
     test(section, () => {
       assert.deepEqual([...(inDoc.get(section) ?? [])].sort(), [...keys].sort());
@@ -52,13 +27,10 @@ describe('docs/server.md and the reader know the same keys of', () => {
 test('docs/server.md has no section that nobody reads', () => {
   const read = new Set([...asked().keys(), 'DataStore "sql"']);
   assert.deepEqual(
-    [...documented().keys()].filter((section) => !read.has(section)),
+    [...documentedKeys(doc).keys()].filter((section) => !read.has(section)),
     [],
   );
 });
-
-/** Blocks of the document, as they may stand in a file. */
-const examples = [...doc.matchAll(/^```hcl\n([\s\S]*?)^```/gm)].map(([, text = '']) => text);
 
 /** Around a block, what it needs to be a configuration. */
 function whole(example: string): string {
@@ -74,7 +46,7 @@ function whole(example: string): string {
   return [own, ...rest.map(([, text]) => text)].join('\n');
 }
 
-for (const [index, example] of examples.entries()) {
+for (const [index, example] of examplesOf(doc).entries()) {
   test(`example ${index + 1} of docs/server.md is valid: ${example.split('\n')[0] ?? ''}`, async () => {
     const loaded = loadServerConfig(
       { config: 'x' },

@@ -31,7 +31,8 @@ export type HealthEndpoint = AsyncDisposable & {
 
 /** Answers probes from the checks' last results. That it cannot listen is told, and no reason not to go on. */
 export async function serveHealth(options: HealthEndpointOptions): Promise<HealthEndpoint> {
-  const { settings, checks, log } = options;
+  const { settings, checks } = options;
+  const log = options.log.child({ subsystem_name: 'health' });
   const reports = new Map<string, () => HealthReport>([
     [settings.livePath, () => checks.live()],
     [settings.readyPath, () => checks.ready()],

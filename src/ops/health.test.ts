@@ -161,6 +161,13 @@ test('a port in use is told, and no reason not to go on', async (t) => {
     const options = { settings: { ...settings, bindPort: unusable }, checks };
     await using endpoint = await serveHealth({ ...options, log: recordingLog(lines) });
     assert.equal(endpoint.address, undefined);
+    assert.equal(lines[0]?.fields['subsystem_name'], 'health');
+    if (unusable === bindPort) {
+      assert.equal(
+        String((lines[0]?.fields['error'] as Error).message),
+        `listen tcp 127.0.0.1:${bindPort}: bind: address already in use`,
+      );
+    }
     assert.deepEqual(
       lines.map(({ message }) => message),
       ['Error serving health checks'],

@@ -1,17 +1,21 @@
 import { lookup } from 'node:dns/promises';
 import { type AddressInfo, isIP, type Server } from 'node:net';
+import { listenFault } from '../base/listen-fault.ts';
 import { createStrangers } from '../base/strangers.ts';
 
 /**
  * Starts listening. A name with addresses of both families is listened on with the IPv4 one, as Go does: probes and
- * scrapers of `localhost` may know 127.0.0.1 only. Rejects with Node's error.
+ * scrapers of `localhost` may know 127.0.0.1 only. Rejects in Go's words if the address cannot be had.
  */
 export async function listenHttp(server: Server, host: string, port: number): Promise<AddressInfo> {
   const address = isIP(host) === 0 ? (await lookup(host, { order: 'ipv4first' })).address : host;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
-  server.once('error', reject);
+  const failed = (error: unknown) => {
+    reject(listenFault(address, port, error));
+  };
+  server.once('error', failed);
   server.listen({ host: address, port }, () => {
-    server.removeListener('error', reject);
+    server.removeListener('error', failed);
     resolve();
   });
   await promise;

@@ -87,7 +87,7 @@ test('a port in use is told, and the program goes on', async (t) => {
   await other[Symbol.asyncDispose]();
   assert.match(
     lines.map(({ message }) => message).join('\n'),
-    /Prometheus listener stopped unexpectedly: .*address already in use/,
+    /Prometheus listener stopped unexpectedly: listen tcp 127\.0\.0\.1:\d+: bind: address already in use$/,
   );
 });
 

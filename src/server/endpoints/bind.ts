@@ -1,5 +1,5 @@
 import { type AddressInfo, createServer, type Server } from 'node:net';
-import { Fault } from '../../base/fault.ts';
+import { listenFault } from '../../base/listen-fault.ts';
 
 /** What Go means by it when it listens for "tcp": all addresses, of both families. */
 export const ALL_ADDRESSES = '0.0.0.0';
@@ -11,9 +11,7 @@ export async function bind(server: Server, host: string, port: number): Promise<
   try {
     await listenOnAny(server, host, port);
   } catch (error) {
-    throw new Fault('unavailable', `listen tcp ${hostPort(host, port)}: bind: ${goWords(error)}`, {
-      cause: error,
-    });
+    throw listenFault(host, port, error);
   }
   return server.address() as AddressInfo;
 }
@@ -28,10 +26,6 @@ export async function checkAddressFree(host: string, port: number): Promise<void
   });
   await promise;
 }
-
-/** `host:port`, an IPv6 address in brackets. */
-export const hostPort = (host: string, port: number): string =>
-  host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`;
 
 async function listenOnAny(server: Server, host: string, port: number): Promise<void> {
   if (host !== ALL_ADDRESSES) return listenOn(server, host, port);
@@ -51,15 +45,4 @@ function listenOn(server: Server, host: string, port: number): Promise<void> {
     resolve();
   });
   return promise;
-}
-
-const goTexts: Readonly<Record<string, string>> = {
-  EADDRINUSE: 'address already in use',
-  EADDRNOTAVAIL: 'cannot assign requested address',
-  EACCES: 'permission denied',
-};
-
-function goWords(error: unknown): string {
-  const { code, message } = error as NodeJS.ErrnoException;
-  return goTexts[code ?? ''] ?? message;
 }

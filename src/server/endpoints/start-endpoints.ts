@@ -1,10 +1,10 @@
 import type { AddressInfo } from 'node:net';
 import { wrapFault } from '../../base/fault.ts';
+import { hostPort } from '../../base/listen-fault.ts';
 import { createStrangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
-import { hostPort } from './bind.ts';
 import { listenLocal } from './local-listener.ts';
 import type { Peer } from './peer.ts';
 import { createProxiedSources } from './proxy-protocol/proxied-sources.ts';

@@ -1,12 +1,13 @@
 import type { AddressInfo } from 'node:net';
 import { formatGoDuration } from '../../../base/duration.ts';
 import { reasonOf, wrapFault } from '../../../base/fault.ts';
+import { hostPort } from '../../../base/listen-fault.ts';
 import type { Bundle } from '../../../spiffe/bundle.ts';
 import type {
   BundleEndpointConfig,
   EndpointIdentityConfig,
 } from '../../config/federation-config.ts';
-import { ALL_ADDRESSES, hostPort } from '../../endpoints/bind.ts';
+import { ALL_ADDRESSES } from '../../endpoints/bind.ts';
 import type { ServerSvidRotator } from '../../endpoints/server-svid.ts';
 import { type AcmeIdentityDeps, acmeIdentity } from './acme-identity.ts';
 import { createBundleAnswers } from './bundle-answers.ts';

@@ -3,6 +3,7 @@ import { createSecureContext, type TLSSocket, connect as tlsConnect } from 'node
 import { CallCredentials, ChannelCredentials } from '@grpc/grpc-js';
 import { Fault, reasonOf } from '../base/fault.ts';
 import { postQuantumTls } from '../base/post-quantum.ts';
+import { presentedChain } from '../base/presented-chain.ts';
 import { writePem } from '../crypto/pem.ts';
 import { connectThrough } from './connect-through.ts';
 import type { HttpProxy } from './http-proxy.ts';
@@ -28,8 +29,6 @@ export type ClientTls = {
 
 /** A server that does not finish its handshake in this time is given up. */
 const HANDSHAKE_MILLISECONDS = 20_000;
-/** No chain of ours is longer, and the walk over a peer's certificates must end. */
-const MAX_CHAIN_LENGTH = 16;
 
 /** Told why a connection is of no use, and at which step that came out. */
 export type OnFailedConnection = (reason: string, step: 'proxy' | 'handshake') => void;
@@ -149,17 +148,6 @@ function handshake(socket: TLSSocket): Promise<void> {
     // Errors from here on belong to whoever uses the connection; none may go unheard in between.
     socket.on('error', () => {});
   });
-}
-
-/** The certificates that the peer sent, leaf first. */
-export function presentedChain(socket: TLSSocket): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  let certificate = socket.getPeerX509Certificate();
-  while (certificate !== undefined && chain.length < MAX_CHAIN_LENGTH) {
-    chain.push(certificate.raw);
-    certificate = certificate.issuerCertificate;
-  }
-  return chain;
 }
 
 const hostOf = (address: string): string =>

@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream';
 import type { TLSSocket } from 'node:tls';
 import { type Clock, unixSeconds } from '../base/clock.ts';
-import { presentedChain } from '../rpc/client-tls.ts';
+import { presentedChain } from '../base/presented-chain.ts';
 import type { SpiffeId } from '../spiffe/spiffe-id.ts';
 import { type BundleSource as BundleOf, verifyX509Svid } from '../spiffe/x509-svid.ts';
 import type { Authorizer } from './authorizers.ts';

@@ -1,9 +1,10 @@
-import { constants, type X509Certificate } from 'node:crypto';
+import { constants } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { createServer, type TLSSocket, type TlsOptions, type Server as TlsServer } from 'node:tls';
 import { type Clock, unixSeconds } from '../../base/clock.ts';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import { postQuantumTls } from '../../base/post-quantum.ts';
+import { presentedChain } from '../../base/presented-chain.ts';
 import { writePem } from '../../crypto/pem.ts';
 import type { Log } from '../../ops/log.ts';
 import { verifyX509Svid } from '../../spiffe/x509-svid.ts';
@@ -15,8 +16,6 @@ import type { BrokerSettings } from './settings.ts';
 
 /** Whoever has not said who he is by then is turned away. */
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 20_000;
-/** A leaf and a few intermediates; nobody nests servers deeper than this. */
-const MAX_CHAIN_CERTIFICATES = 10;
 
 export type BrokerTlsDeps = {
   readonly current: Pick<CurrentSvid, 'value' | 'onChange'>;
@@ -99,7 +98,8 @@ async function brokerOf(
   if (socket.alpnProtocol !== 'h2') {
     throw new Fault('failed-precondition', 'the client does not speak HTTP/2 (ALPN h2)');
   }
-  const chain = presentedChain(socket.getPeerX509Certificate());
+  const chain = presentedChain(socket);
+  if (chain.length === 0) throw new Fault('unauthenticated', 'the client presents no certificate');
   const bundles = identities.bundles();
   const verified = await verifyX509Svid(
     chain,
@@ -109,16 +109,4 @@ async function brokerOf(
   const id = verified.id.toString();
   if (!brokers.has(id)) throw new Fault('denied', `unexpected ID "${id}"`);
   return id;
-}
-
-function presentedChain(leaf: X509Certificate | undefined): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let next = leaf; next !== undefined; next = next.issuerCertificate) {
-    if (chain.length === MAX_CHAIN_CERTIFICATES) {
-      throw new Fault('invalid', 'the client presents too many certificates');
-    }
-    chain.push(next.raw);
-  }
-  if (chain.length === 0) throw new Fault('unauthenticated', 'the client presents no certificate');
-  return chain;
 }

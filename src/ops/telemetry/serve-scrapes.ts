@@ -1,10 +1,11 @@
-import { constants, type X509Certificate } from 'node:crypto';
+import { constants } from 'node:crypto';
 import type { Server as HttpServer } from 'node:http';
 import type { AddressInfo, Server } from 'node:net';
 import type { TLSSocket, Server as TlsServer } from 'node:tls';
 import { Fault, reasonOf } from '../../base/fault.ts';
 import { nodeHttp } from '../../base/node-http.ts';
 import { postQuantumTls } from '../../base/post-quantum.ts';
+import { presentedChain } from '../../base/presented-chain.ts';
 import { crowdOut, listenHttp } from '../listen-http.ts';
 import type { Log } from '../log.ts';
 import type { ScrapeTls, TlsPair } from './scrape-tls.ts';
@@ -15,8 +16,6 @@ const ASK_MILLISECONDS = 10_000;
 const IDLE_TIMEOUT_MILLISECONDS = 180_000;
 /** A few scrapers; beyond it the connection that is there longest makes room. */
 const MAX_CONNECTIONS = 100;
-/** A leaf and a few intermediates. */
-const MAX_CHAIN_CERTIFICATES = 10;
 
 /** Resolves with the SPIFFE ID of a chain (DER, leaf first) that some bundle verifies. Throws if none does. */
 export type VerifyChain = (chain: readonly Uint8Array[]) => Promise<string>;
@@ -147,7 +146,7 @@ async function tlsServer(
     socket.on('error', () => undefined); // a reset while we look is no news
     try {
       if (authorizedIds.size > 0) {
-        const id = await verify(presentedChain(socket.getPeerX509Certificate()));
+        const id = await verify(clientChain(socket));
         if (!authorizedIds.has(id)) throw new Fault('denied', `unexpected ID "${id}"`);
       }
       if (!socket.destroyed) http.emit('connection', socket);
@@ -164,14 +163,8 @@ async function tlsServer(
   });
 }
 
-function presentedChain(leaf: X509Certificate | undefined): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let next = leaf; next !== undefined; next = next.issuerCertificate) {
-    if (chain.length === MAX_CHAIN_CERTIFICATES) {
-      throw new Fault('invalid', 'the client presents too many certificates');
-    }
-    chain.push(next.raw);
-  }
-  if (chain.length === 0) throw new Fault('unauthenticated', 'the client presents no certificate');
-  return chain;
+function clientChain(socket: TLSSocket): readonly Uint8Array[] {
+  const chain = presentedChain(socket);
+  if (chain.length > 0) return chain;
+  throw new Fault('unauthenticated', 'the client presents no certificate');
 }

@@ -1,4 +1,3 @@
-import type { X509Certificate } from 'node:crypto';
 import { type AddressInfo, createServer, type Socket } from 'node:net';
 import {
   createServer as createTlsServer,
@@ -6,6 +5,7 @@ import {
   type Server as TlsServer,
 } from 'node:tls';
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { presentedChain } from '../../base/presented-chain.ts';
 import { createStrangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import { bind } from './bind.ts';
@@ -23,8 +23,6 @@ const MAX_CONNECTIONS = 10_000;
 const HANDSHAKE_TIMEOUT_MILLISECONDS = 20_000;
 /** Finds peers that are gone without a word, as Go's listeners do. */
 const KEEP_ALIVE_MILLISECONDS = 15_000;
-/** A leaf and a few intermediates; nobody nests servers deeper than this. */
-const MAX_CHAIN_CERTIFICATES = 10;
 
 export type TcpListenerOptions = {
   readonly host: string;
@@ -147,18 +145,7 @@ async function peerOf(
   }
   const seen = { address: plainAddress(remoteAddress), port: remotePort };
   const source = { kind: 'tcp', ...(claimed ?? seen) } as const;
-  const presented = presentedChain(socket.getPeerX509Certificate());
+  const presented = presentedChain(socket);
   if (presented.length === 0) return { ...source, chain: [], id: undefined };
   return { ...source, ...(await verifyClient(presented)) };
-}
-
-function presentedChain(leaf: X509Certificate | undefined): Uint8Array[] {
-  const chain: Uint8Array[] = [];
-  for (let next = leaf; next !== undefined; next = next.issuerCertificate) {
-    if (chain.length === MAX_CHAIN_CERTIFICATES) {
-      throw new Fault('invalid', 'the client presents too many certificates');
-    }
-    chain.push(next.raw);
-  }
-  return chain;
 }

@@ -1,4 +1,5 @@
 import { Fault, wrapFault } from '../../../base/fault.ts';
+import { MAX_CHAIN_CERTIFICATES } from '../../../base/presented-chain.ts';
 import { readPublicKey } from '../../../crypto/keys.ts';
 import {
   type Certificate,
@@ -8,8 +9,8 @@ import {
 import type { LocalBundle, MintedX509Ca } from '../../../plugins/upstream-authority/contract.ts';
 import type { KeyAuthority, X509Authority } from '../../../spiffe/bundle.ts';
 
-/** The leaf makes sixteen, and no client of ours takes more. */
-const MAX_CHAIN_LENGTH = 15;
+/** Whoever is shown the chain gets a leaf with it. */
+const MAX_CHAIN_LENGTH = MAX_CHAIN_CERTIFICATES - 1;
 /** Far more than any trust domain has, and few enough to be sent to every workload. */
 const MAX_ROOTS = 500;
 /** Two keys for each of thousands of servers. */

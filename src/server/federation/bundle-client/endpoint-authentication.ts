@@ -2,8 +2,8 @@ import { checkServerIdentity, getCACertificates, type TLSSocket } from 'node:tls
 import { type Clock, unixSeconds } from '../../../base/clock.ts';
 import { Fault } from '../../../base/fault.ts';
 import { goQuote } from '../../../base/go-quote.ts';
+import { presentedChain } from '../../../base/presented-chain.ts';
 import { parseCertificate } from '../../../crypto/x509/certificate.ts';
-import { presentedChain } from '../../../rpc/client-tls.ts';
 import type { Bundle } from '../../../spiffe/bundle.ts';
 import { SpiffeId } from '../../../spiffe/spiffe-id.ts';
 import { verifyX509Svid } from '../../../spiffe/x509-svid.ts';

@@ -232,7 +232,7 @@ const refusals: readonly [why: string, dial: (server: Started) => Promise<TLSSoc
     'more certificates than anybody needs',
     async (server) => {
       const { cert, key } = await agentIdentity(server);
-      return server.dial({ key, cert: cert + (await agentIdentity(server)).cert.repeat(10) });
+      return server.dial({ key, cert: cert + (await agentIdentity(server)).cert.repeat(16) });
     },
   ],
 ];

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
-import { AgentWorld, fakeEntry, fakeTrustDomain, until } from '../../../test/kit/agent-world.ts';
+import { AgentWorld, fakeEntry, fakeTrustDomain } from '../../../test/kit/agent-world.ts';
 import { TestCa } from '../../../test/kit/test-ca.ts';
 import { unixSeconds } from '../../base/clock.ts';
 import { Fault } from '../../base/fault.ts';
@@ -90,15 +90,9 @@ async function serve(more: Partial<WorkloadApiDeps> = {}): Promise<Api> {
 /** Synchronises the agent with what the server has now. */
 async function synchronise({ world, agent }: Api, change: () => void): Promise<void> {
   change();
-  const stop = new AbortController();
-  const synchronised = world.server.countOf('GetBundle') + 1;
-  const run = agent.run(stop.signal);
-  await until(() => world.clock.sleepers >= 3, 'the loops');
-  await world.clock.advance({ seconds: 5.5 });
-  await world.server.reached('GetBundle', synchronised);
-  await until(() => world.clock.sleepers >= 3, 'the end of the synchronisation');
-  stop.abort(new Error('enough'));
-  await run;
+  const loops = world.run(agent);
+  await loops.pass(6);
+  await loops.stop();
 }
 
 type Stream<T> = AsyncIterator<T>;

@@ -54,6 +54,7 @@ async function firstAnswer(address: string, signal: AbortSignal): Promise<X509Bu
   } catch (error) {
     if (signal.aborted) throw error;
     const reason = error instanceof Fault ? rpcErrorText(error) : String(error);
-    throw new Fault('unavailable', `${what}: ${reason}`, { cause: error });
+    // Without its cause: a refusal there is not the server's, which would end the agent.
+    throw new Fault('unavailable', `${what}: ${reason}`);
   }
 }

@@ -38,6 +38,8 @@ export type SyncCycleDeps = {
 /** How the log tells the two caches apart. */
 type CacheType = 'workload' | 'svid_store';
 
+const EXPIRING_STORED = ['cache_manager', 'expiring_svids', 'svid_store'];
+const OUTDATED_STORED = ['cache_manager', 'outdated_svids', 'svid_store'];
 const PROCESS_STORED = ['cache_manager', 'svid_store', 'process_tainted_x509_svids'];
 
 /** What one synchronisation does (`reference/agent.md` §3.1). */
@@ -53,7 +55,7 @@ export class SyncCycle {
 
   /** Throws what went wrong; steps that were done stay done. */
   async run(signal: AbortSignal): Promise<void> {
-    const { fetchUpdates, cache, storeCache, storeMinter, clock } = this.#deps;
+    const { fetchUpdates, cache, storeCache, storeMinter, metrics, clock } = this.#deps;
     const { entries, bundles } = await fetchUpdates(signal);
     const former = cache.bundle;
     const own = bundles.find(({ trustDomain }) => trustDomain.equals(former.trustDomain));
@@ -67,7 +69,10 @@ export class SyncCycle {
     if (cache.bundle !== former || !this.#isBundleStored) await this.#storeBundle(cache.bundle);
     await this.mint(signal);
     const toStore = entries.filter(({ storeSvid }) => storeSvid);
-    this.#tell('svid_store', storeCache.update(toStore, bundles, this.#isDue));
+    const changes = storeCache.update(toStore, bundles, this.#isDue);
+    this.#tell('svid_store', changes);
+    if (changes.expiring > 0) metrics.sample(EXPIRING_STORED, changes.expiring);
+    if (changes.outdated > 0) metrics.sample(OUTDATED_STORED, changes.outdated);
     const stale = storeCache.staleEntries();
     if (stale.length > 0) storeCache.setSvids(await storeMinter.mint(stale, signal));
     const ids = new Set(ofWorkloads.map(({ id }) => id));

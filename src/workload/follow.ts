@@ -7,7 +7,7 @@ export type FollowOptions<Response, Value> = {
   /** Throws if the answer is malformed. */
   readonly read: (response: Response) => Value;
   readonly clock: Clock;
-  /** Told of each failure that is tried again, and of each malformed answer. */
+  /** Told of each failure, and of each malformed answer. */
   readonly failed: (error: unknown) => void;
 };
 
@@ -34,8 +34,8 @@ export async function* follow<Response, Value>(
       throw new Fault('unavailable', 'the Workload API ended the stream');
     } catch (error) {
       if (signal.aborted) return;
-      if (['invalid', 'unimplemented'].includes(kindOf(error))) throw error;
       failed(error);
+      if (['invalid', 'unimplemented'].includes(kindOf(error))) throw error;
     }
     await clock.sleep(retryMilliseconds(failures), signal).catch((error: unknown) => {
       if (!signal.aborted) throw error;

@@ -1,4 +1,6 @@
 import { type Clock, systemClock, unixSeconds } from '../base/clock.ts';
+import { kindOf } from '../base/fault.ts';
+import { unlessAborted } from '../base/unless-aborted.ts';
 import type { Bundle } from '../spiffe/bundle.ts';
 import { type JwtSvid, verifyJwtSvid } from '../spiffe/jwt-svid.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
@@ -12,6 +14,8 @@ const FRESH_SHARE = 0.5;
 /** Tokens for so many different audiences are kept. */
 const MAX_KEPT = 1000;
 
+type Kept = { readonly svid: IssuedJwtSvid; readonly fetchedAt: number };
+
 /**
  * JWT-SVIDs of this process, and what verifies those of others, offline.
  *
@@ -23,7 +27,9 @@ export class JwtSource implements AsyncDisposable {
   readonly #api: WorkloadApi;
   readonly #live: LiveValue<Bundles>;
   readonly #clock: Clock;
-  readonly #kept = new Map<string, Promise<IssuedJwtSvid>>();
+  /** In the order in which they were fetched. */
+  readonly #kept = new Map<string, Kept>();
+  readonly #underWay = new Map<string, Promise<IssuedJwtSvid>>();
 
   private constructor(api: WorkloadApi, live: LiveValue<Bundles>, clock: Clock) {
     this.#api = api;
@@ -44,20 +50,24 @@ export class JwtSource implements AsyncDisposable {
   }
 
   /**
-   * A token for that audience with at least half of its life before it; the agent is asked only where none is kept.
-   * Throws a Fault in the words of the Workload API.
+   * A token for that audience with at least half of its life before it; the agent is asked only where none is kept, and
+   * once for all who wait. While the agent is away, what is kept is good until it expires. Throws a Fault in the words of
+   * the Workload API.
    */
   async fetch(options: JwtSvidOptions): Promise<IssuedJwtSvid> {
     const { signal } = options;
     signal?.throwIfAborted();
-    const names = [options.audience].flat();
-    const key = JSON.stringify([options.id?.toString(), ...names]);
-    const kept = await this.#kept.get(key)?.catch(() => undefined);
-    if (kept !== undefined && this.#isFresh(kept)) return kept;
-    // Not bound to this caller's signal: others may wait for the same token.
-    const asked = this.#api.fetchJwtSvid({ audience: names, id: options.id });
-    this.#keep(key, asked);
-    return signal === undefined ? asked : Promise.race([asked, aborted(signal)]);
+    const key = JSON.stringify([options.id?.toString(), ...[options.audience].flat()]);
+    const kept = this.#kept.get(key);
+    if (kept !== undefined && this.#isFresh(kept)) return kept.svid;
+    const asked = this.#underWay.get(key) ?? this.#ask(key, options);
+    try {
+      return await (signal === undefined ? asked : unlessAborted(asked, signal));
+    } catch (error) {
+      if (signal?.aborted === true || kept === undefined || !this.#isUsable(kept)) throw error;
+      if (kindOf(error) !== 'unavailable') throw error;
+      return kept.svid;
+    }
   }
 
   /** Verifies a token that is meant for one of these audiences. Throws 'invalid' with the reason. */
@@ -77,29 +87,33 @@ export class JwtSource implements AsyncDisposable {
     this.#kept.clear();
   }
 
-  #isFresh({ issuedAt, expiresAt }: IssuedJwtSvid): boolean {
-    const now = unixSeconds(this.#clock);
-    const from = issuedAt ?? now;
-    return now < from + (expiresAt - from) * FRESH_SHARE;
+  #isFresh({ svid: { issuedAt, expiresAt }, fetchedAt }: Kept): boolean {
+    const from = issuedAt ?? fetchedAt;
+    return unixSeconds(this.#clock) < from + (expiresAt - from) * FRESH_SHARE;
   }
 
-  #keep(key: string, asked: Promise<IssuedJwtSvid>): void {
+  #isUsable({ svid: { expiresAt } }: Kept): boolean {
+    return unixSeconds(this.#clock) < expiresAt;
+  }
+
+  /** Not bound to one caller's signal: others may wait for the same token. */
+  #ask(key: string, { audience, id }: JwtSvidOptions): Promise<IssuedJwtSvid> {
+    const asked = this.#api
+      .fetchJwtSvid({ audience, id })
+      .then((svid) => {
+        this.#keep(key, { svid, fetchedAt: unixSeconds(this.#clock) });
+        return svid;
+      })
+      .finally(() => this.#underWay.delete(key));
+    this.#underWay.set(key, asked);
+    asked.catch(() => undefined); // told to whoever still waits
+    return asked;
+  }
+
+  #keep(key: string, kept: Kept): void {
     this.#kept.delete(key);
-    this.#kept.set(key, asked);
-    asked.catch(() => {
-      if (this.#kept.get(key) === asked) this.#kept.delete(key);
-    });
+    this.#kept.set(key, kept);
     const [oldest] = this.#kept.keys();
     if (this.#kept.size > MAX_KEPT && oldest !== undefined) this.#kept.delete(oldest);
   }
-}
-
-function aborted(signal: AbortSignal): Promise<never> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const giveUp = () => {
-    reject(signal.reason);
-  };
-  if (signal.aborted) giveUp();
-  signal.addEventListener('abort', giveUp, { once: true });
-  return promise;
 }

@@ -34,23 +34,31 @@ const CONNECT_MILLISECONDS = 10_000;
 
 /**
  * Connects, presents the own SVID, and verifies the server's: nothing is sent before its SPIFFE ID is authorized. The
- * host name plays no part in that. Rejects with what was wrong.
+ * host name plays no part in that. Rejects with what was wrong, or with the signal's reason; a server that takes longer
+ * than 10 seconds to answer, or 20 to finish its handshake, is given up.
  */
 export async function connectMtls(options: MtlsConnectOptions): Promise<TLSSocket> {
-  const { host, port, protocols = [], signal } = options;
-  const timeout = AbortSignal.timeout(CONNECT_MILLISECONDS);
-  const ended = signal === undefined ? timeout : AbortSignal.any([signal, timeout]);
-  const socket = await connected(host, port, ended);
-  return secureMtls(socket, host, options, protocols);
+  const { signal } = options;
+  signal?.throwIfAborted();
+  const socket = connect({ host: options.host, port: options.port, noDelay: true });
+  const giveUp = () => {
+    socket.destroy();
+  };
+  signal?.addEventListener('abort', giveUp, { once: true });
+  try {
+    await connected(socket, options);
+    return await secureMtls(socket, options);
+  } catch (error) {
+    socket.destroy();
+    signal?.throwIfAborted();
+    throw error;
+  } finally {
+    signal?.removeEventListener('abort', giveUp);
+  }
 }
 
-/** The same over a connection that is there. */
-export async function secureMtls(
-  socket: Socket,
-  host: string,
-  options: MtlsClientOptions,
-  protocols: readonly string[],
-): Promise<TLSSocket> {
+async function secureMtls(socket: Socket, options: MtlsConnectOptions): Promise<TLSSocket> {
+  const { host, protocols = [] } = options;
   let peer: SpiffeId | undefined;
   const tls = clientTls(options, (id) => {
     peer = id;
@@ -79,21 +87,24 @@ export function clientTls(
   };
 }
 
-function connected(host: string, port: number, signal: AbortSignal): Promise<Socket> {
-  const { promise, resolve, reject } = Promise.withResolvers<Socket>();
-  const socket = connect({ host, port, noDelay: true });
-  const giveUp = () => {
-    socket.destroy();
-    reject(signal.reason);
+function connected(
+  socket: Socket,
+  { host, port }: Pick<MtlsConnectOptions, 'host' | 'port'>,
+): Promise<void> {
+  const { promise, resolve, reject } = Promise.withResolvers<void>();
+  const timer = setTimeout(() => {
+    reject(new Fault('deadline', `${host}:${port} does not answer`));
+  }, CONNECT_MILLISECONDS);
+  const closed = () => {
+    reject(new Fault('canceled', 'the connection was given up'));
   };
-  if (signal.aborted) giveUp();
-  signal.addEventListener('abort', giveUp, { once: true });
+  socket.once('connect', resolve);
   socket.once('error', reject);
-  socket.once('connect', () => {
-    resolve(socket);
-  });
+  socket.once('close', closed);
   return promise.finally(() => {
-    signal.removeEventListener('abort', giveUp);
+    clearTimeout(timer);
     socket.removeListener('error', reject);
+    socket.removeListener('close', closed);
+    socket.on('error', () => {}); // of what is given up later
   });
 }

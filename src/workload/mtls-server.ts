@@ -4,6 +4,7 @@ import type { Http2Server } from 'node:http2';
 import { createServer, type Server, type TLSSocket, type TlsOptions } from 'node:tls';
 import { type Clock, systemClock } from '../base/clock.ts';
 import { Fault } from '../base/fault.ts';
+import { createStrangers } from '../base/strangers.ts';
 import type { TrustDomain } from '../spiffe/trust-domain.ts';
 import { writeX509Svid } from '../spiffe/x509-svid-file.ts';
 import type { Authorizer } from './authorizers.ts';
@@ -29,6 +30,8 @@ export type MtlsServerOptions = {
   readonly protocols?: readonly string[] | undefined;
   /** Told why a connection was refused. */
   readonly refused?: ((error: Error) => void) | undefined;
+  /** How long a client may take to say who it is; 20 seconds by default. */
+  readonly handshakeMilliseconds?: number | undefined;
   /** For tests. */
   readonly clock?: Pick<Clock, 'now'> | undefined;
 };
@@ -37,12 +40,14 @@ const HANDSHAKE_MILLISECONDS = 20_000;
 
 /**
  * A TLS server that presents the newest SVID, asks for the client's, and hands on only what comes from authorized
- * clients. It listens, closes and fails as every `net.Server` does.
+ * clients. It listens, closes and fails as every `net.Server` does: `maxConnections` limits what it takes. Of clients
+ * that have not said yet who they are, it keeps the newest thousand.
  *
  *     createMtlsServer({ source, authorize: authorizeMemberOf('example.org'), serve: http.createServer(app) }).listen(8443);
  */
 export function createMtlsServer(options: MtlsServerOptions): Server {
   const { source, authorize, serve, refused = () => {}, clock = systemClock } = options;
+  const strangers = createStrangers();
   const bundleOf = (trustDomain: TrustDomain) => source.bundleOf(trustDomain);
   const server = createServer({
     ...contextOf(source.svid),
@@ -50,12 +55,17 @@ export function createMtlsServer(options: MtlsServerOptions): Server {
     requestCert: true,
     // The bundle of the client's own trust domain decides, after the handshake.
     rejectUnauthorized: false,
-    handshakeTimeout: HANDSHAKE_MILLISECONDS,
+    handshakeTimeout: options.handshakeMilliseconds ?? HANDSHAKE_MILLISECONDS,
+  });
+  server.on('connection', (socket) => {
+    strangers.add(socket);
   });
   server.on('secureConnection', (socket) => {
     socket.on('error', () => {}); // a client that is gone is no news; who serves hears of it too
     verifyPeerOf(socket, { bundleOf, authorize, clock }).then(
       () => {
+        strangers.isKnown(socket);
+        if (socket.destroyed) return;
         if (typeof serve === 'function') serve(socket);
         else serve.emit('connection', socket);
       },
@@ -65,7 +75,10 @@ export function createMtlsServer(options: MtlsServerOptions): Server {
       },
     );
   });
-  server.on('tlsClientError', refused);
+  server.on('tlsClientError', (error, socket) => {
+    socket.destroy(); // Node leaves open what only took too long
+    refused(error);
+  });
   server.once('listening', () => {
     // Servers of node:http begin to watch over slow requests with this.
     if (serve instanceof HttpServer) serve.emit('listening');

@@ -3,13 +3,14 @@ import { once } from 'node:events';
 import { createServer, type IncomingMessage } from 'node:http';
 import { createServer as createHttp2Server } from 'node:http2';
 import { get } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, connect, createServer as createTcpServer, type Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { type TestContext, test } from 'node:test';
-import { connect as tlsConnect } from 'node:tls';
+import { describe, type TestContext, test } from 'node:test';
+import { type Server, type TLSSocket, connect as tlsConnect } from 'node:tls';
 import { Agent, fetch } from 'undici';
 import { type Holder, leafOf, NOW, rootAuthority } from '../../test/kit/certificates.ts';
+import { eventually } from '../../test/kit/programs.ts';
 import { emptyBundle } from '../spiffe/bundle.ts';
 import { SpiffeId } from '../spiffe/spiffe-id.ts';
 import { TrustDomain } from '../spiffe/trust-domain.ts';
@@ -246,6 +247,108 @@ test('a plain server of node:http has its time limits behind it', async (t) => {
   const [answer] = (await once(socket, 'data')) as [Buffer];
   assert.match(answer.toString(), /^HTTP\/1.1 408/);
   socket.destroy();
+});
+
+describe('who does not say who it is', () => {
+  test('is turned away when its time is up', async (t) => {
+    const { port, server, refusals } = await serve(t, { handshakeMilliseconds: 50 });
+    const silent = connect({ host: '127.0.0.1', port });
+    await once(silent, 'close');
+    await eventually(async () => (await connectionsOf(server)) === 0, 'the end of the connection');
+    assert.deepEqual(refusals, ['TLS handshake timeout']);
+  });
+
+  test('makes room for those who come later, and these are served', async (t) => {
+    const { port, server } = await serve(t);
+    const silent = await Promise.all(
+      Array.from({ length: 1000 }, async () => {
+        const socket = connect({ host: '127.0.0.1', port });
+        socket.on('error', () => {});
+        t.after(() => socket.destroy());
+        await once(socket, 'connect');
+        return socket;
+      }),
+    );
+    await eventually(async () => (await connectionsOf(server)) === 1000, 'the connections');
+    const agent = new MtlsAgent(await client());
+    t.after(() => agent.destroy());
+    assert.equal(await request(port, agent), `hello ${db}`);
+    await eventually(
+      () => silent.some(({ readableEnded, destroyed }) => readableEnded || destroyed),
+      'room',
+    );
+    assert.equal(await request(port, agent), `hello ${db}`, 'who is known is not turned away');
+  });
+});
+
+const connectionsOf = (server: Server): Promise<number> =>
+  new Promise((resolve, reject) => {
+    server.getConnections((error, count) => (error === null ? resolve(count) : reject(error)));
+  });
+
+test('a client that leaves while it is verified is not handed on', async (t) => {
+  let served = 0;
+  const leaving = Promise.withResolvers<TLSSocket>();
+  const source = await sourceOf(web);
+  const { server, port } = await serve(t, { source, serve: () => served++ });
+  server.prependListener('secureConnection', (socket: TLSSocket) => {
+    socket.destroy();
+    leaving.resolve(socket);
+  });
+  const socket = await connectMtls({ ...(await client()), host: '127.0.0.1', port }).catch(
+    () => undefined,
+  );
+  await leaving.promise;
+  await eventually(async () => (await connectionsOf(server)) === 0, 'the end of the connection');
+  socket?.destroy();
+  assert.equal(served, 0);
+});
+
+describe('a client gives up', () => {
+  const silentServer = async (t: TestContext): Promise<number> => {
+    const sockets = new Set<Socket>();
+    const server = createTcpServer((socket) => {
+      sockets.add(socket.on('error', () => {}));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    t.after(() => {
+      for (const socket of sockets) socket.destroy();
+      server.close();
+    });
+    return (server.address() as AddressInfo).port;
+  };
+
+  test('when its signal aborts, in the handshake and before', async (t) => {
+    const port = await silentServer(t);
+    const reason = new Error('enough');
+    const stop = new AbortController();
+    const options = { ...(await client()), host: '127.0.0.1', port, signal: stop.signal };
+    const connecting = connectMtls(options);
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    stop.abort(reason);
+    await assert.rejects(connecting, reason);
+    await assert.rejects(connectMtls(options), reason);
+    await assert.rejects(connectHttp2(`https://127.0.0.1:${port}`, options), reason);
+  });
+
+  test('where nobody listens', async (t) => {
+    const { server, port } = await serve(t);
+    await new Promise((resolve) => server.close(resolve));
+    const options = { ...(await client()), host: '127.0.0.1', port };
+    await assert.rejects(connectMtls(options), { code: 'ECONNREFUSED' });
+    await assert.rejects(request(port, new MtlsAgent(await client())), { code: 'ECONNREFUSED' });
+  });
+});
+
+test('an SVID that cannot be used is an error of the server', async (t) => {
+  const source = await sourceOf(web);
+  const { server } = await serve(t, { source });
+  const failed = once(server, 'error');
+  const [one, other] = [await leafOf(root, web), await leafOf(root, web)];
+  source.rotate({ ...one, key: other.key });
+  const [error] = (await failed) as [Error];
+  assert.match(error.message, /the SVID cannot be used/);
 });
 
 test('authorizers refuse at once what can never be meant', () => {

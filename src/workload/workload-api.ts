@@ -15,11 +15,15 @@ import {
   readX509Context,
   type X509Context,
 } from './responses.ts';
+import { SECURITY_HEADER } from './security-header.ts';
 
 export type WorkloadApiOptions = {
   /** `unix:///path` or `tcp://ip:port`; by default what `SPIFFE_ENDPOINT_SOCKET` says (E-5). */
   readonly endpoint?: string | undefined;
-  /** Told of each failure of a watch, which then tries again; by default nobody is. */
+  /**
+   * Told of each failure of a watch, and of each malformed answer; by default nobody is. The watch then tries again,
+   * unless that is of no use.
+   */
   readonly failed?: ((error: unknown) => void) | undefined;
   /** For tests. */
   readonly clock?: Clock | undefined;
@@ -32,9 +36,6 @@ export type JwtSvidOptions = {
   readonly id?: SpiffeId | undefined;
   readonly signal?: AbortSignal | undefined;
 };
-
-/** What tells a caller of the Workload API from a request that was forwarded (E-3). */
-export const SECURITY_HEADER = { 'workload.spiffe.io': 'true' } as const;
 
 /** Bundles with all authorities of a large federation fit. */
 const MAX_RECEIVE_BYTES = 64 * 1024 * 1024;

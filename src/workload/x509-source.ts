@@ -72,7 +72,10 @@ export class X509Source implements X509Material, AsyncDisposable {
     return this.#live.current.bundles.of(trustDomain);
   }
 
-  /** What there is now, and the newest after each change; ends when the source is disposed, or the signal aborts. */
+  /**
+   * What there is now, and the newest after each change; ends when the source is disposed, or the signal aborts. Throws
+   * a Fault where the Workload API takes such calls no more ('invalid', 'unimplemented').
+   */
   updates(signal?: AbortSignal): AsyncGenerator<X509Context, void> {
     return this.#live.updates(signal);
   }

@@ -6,14 +6,23 @@ import { createRpcServer } from '../../src/rpc/serve.ts';
 import { type Implementation, implement } from '../../src/rpc/service.ts';
 import { listenUnix } from '../../src/rpc/unix-socket.ts';
 import {
+  type JWTSVIDResponseSchema,
   SpiffeWorkloadAPI,
   type X509SVIDResponseSchema,
 } from '../../src/wire/gen/spiffe/workload/workload_pb.ts';
 
 type Answer = MessageInitShape<typeof X509SVIDResponseSchema> | Fault;
+type JwtRequest = { readonly audience: readonly string[]; readonly spiffeId: string };
+type JwtAnswer = MessageInitShape<typeof JWTSVIDResponseSchema>;
 
-/** A Workload API that gives X509-SVIDs: what a test gave last, and each that it gives from then on. */
+/**
+ * A Workload API that gives X509-SVIDs: what a test gave last, and each that it gives from then on. JWT-SVIDs and their
+ * bundles are what its members say.
+ */
 export class FakeWorkloadApi implements AsyncDisposable {
+  jwtBundles: Readonly<Record<string, Uint8Array>> = {};
+  issueJwt: (request: JwtRequest) => Promise<JwtAnswer> = () =>
+    Promise.reject(new Fault('denied', 'no identity issued'));
   #latest: Answer = new Fault('denied', 'no identity issued');
   #news = Promise.withResolvers<void>();
   readonly #closed = new AbortController();
@@ -62,8 +71,8 @@ export class FakeWorkloadApi implements AsyncDisposable {
     return {
       fetchX509SVID: (_request, ended) => this.#answers(ended),
       fetchX509Bundles: refuseStream,
-      fetchJWTSVID: refuse,
-      fetchJWTBundles: refuseStream,
+      fetchJWTSVID: (request) => this.issueJwt(request),
+      fetchJWTBundles: (_request, ended) => this.#bundles(ended),
       validateJWTSVID: refuse,
       fetchWITSVID: refuseStream,
       fetchWITBundles: refuseStream,
@@ -75,12 +84,17 @@ export class FakeWorkloadApi implements AsyncDisposable {
       const news = this.#news.promise;
       if (this.#latest instanceof Fault) throw this.#latest;
       yield this.#latest;
-      await Promise.race([
-        news,
-        new Promise<void>((resolve) => {
-          ended.addEventListener('abort', () => resolve(), { once: true });
-        }),
-      ]);
+      await Promise.race([news, aborted(ended)]);
     }
   }
+
+  async *#bundles(ended: AbortSignal) {
+    yield { bundles: this.jwtBundles };
+    await aborted(ended);
+  }
 }
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });

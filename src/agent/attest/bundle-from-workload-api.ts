@@ -9,7 +9,7 @@ import {
   type X509BundlesResponse,
 } from '../../wire/gen/spiffe/workload/workload_pb.ts';
 import { parseEndpoint } from '../../workload/endpoint-address.ts';
-import { SECURITY_HEADER } from '../../workload/fetch-x509-svid.ts';
+import { SECURITY_HEADER } from '../../workload/security-header.ts';
 import { bundleOfCertificates } from './trust-bundle.ts';
 
 const TIMEOUT_MILLISECONDS = 60_000;

@@ -2,7 +2,7 @@ import { createPrivateKey } from 'node:crypto';
 import { Fault, reasonOf } from '../../../base/fault.ts';
 import type { Settings } from '../../../base/settings.ts';
 import { definePlugin } from '../../../catalog/plugin.ts';
-import { fetchX509Svid } from '../../../workload/fetch-x509-svid.ts';
+import { WorkloadApi } from '../../../workload/workload-api.ts';
 import type { AgentNodeAttestorEnv } from '../builtins.ts';
 import type { AgentNodeAttestor } from '../contract.ts';
 import { namedAgentNodeAttestor } from '../named-node-attestor.ts';
@@ -55,7 +55,10 @@ async function readSource(settings: Settings): Promise<KeyPairSource> {
 
 async function fetchKeyPair(endpoint: string, signal: AbortSignal): Promise<KeyPair> {
   try {
-    const { chain, privateKey } = await fetchX509Svid(endpoint, signal);
+    using api = new WorkloadApi({ endpoint });
+    const {
+      svids: [{ chain, privateKey }],
+    } = await api.fetchX509Context(signal);
     return {
       chain: chain.map(({ der }) => der),
       privateKey: createPrivateKey({

@@ -48,6 +48,7 @@ async function next(values: AsyncGenerator<string, void>, clock: VirtualClock) {
 
 async function* silence(signal: AbortSignal): AsyncGenerator<string, void> {
   await new Promise((resolve) => signal.addEventListener('abort', resolve, { once: true }));
+  yield* [];
 }
 const says = (...texts: readonly string[]): Call =>
   async function* () {

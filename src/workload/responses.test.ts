@@ -17,15 +17,14 @@ const root = await rootAuthority('example.test');
 const other = await rootAuthority('other.test');
 const key = await generateKey('ec-p256');
 
-type Svid = { spiffeId: string; x509Svid: Uint8Array; x509SvidKey: Uint8Array };
-async function svid(path: string, more: object = {}): Promise<Svid> {
+async function svid(path: string, more: { hint?: string } = {}) {
   const id = `spiffe://example.test${path}`;
   const { certificate, key: own } = await leafOf(root, id);
   return {
     spiffeId: id,
     x509Svid: certificate.der,
     x509SvidKey: own.toPkcs8(),
-    ...{ bundle: root.certificate.der },
+    bundle: root.certificate.der,
     ...more,
   };
 }

@@ -45,6 +45,7 @@ export class KeptFile {
   #keptRevision = -1;
   #hasFailed = false;
   #isForgotten = false;
+  #keeping: Promise<void> = Promise.resolve();
 
   constructor(deps: KeptFileDeps) {
     this.#deps = deps;
@@ -53,7 +54,7 @@ export class KeptFile {
 
   /** What of it may be served now; undefined if there is nothing. Throws if it cannot be read, or not be trusted. */
   async load(): Promise<VerifiedKept | undefined> {
-    const { trustDomain, clock, log } = this.#deps;
+    const { trustDomain, storage, clock, log } = this.#deps;
     let sealed: Uint8Array;
     try {
       sealed = await readFileBounded(this.#path, MAX_BYTES);
@@ -63,14 +64,25 @@ export class KeptFile {
     }
     try {
       const kept = decodeKept(await (await this.#seal()).open(sealed));
-      return await verifyKept(kept, trustDomain, unixSeconds(clock), log);
+      const authorities = storage.data.bundle;
+      return await verifyKept(kept, {
+        trustDomain,
+        authorities,
+        atUnixSeconds: unixSeconds(clock),
+        log,
+      });
     } catch (error) {
       throw wrapFault(`could not use kept SVIDs (${this.#path})`, error);
     }
   }
 
   /** Keeps what the cache holds, if that is news. Failures are told once, and tried again at the next call. */
-  async keep(cache: Keepable): Promise<void> {
+  keep(cache: Keepable): Promise<void> {
+    this.#keeping = this.#keeping.then(() => this.#keep(cache));
+    return this.#keeping;
+  }
+
+  async #keep(cache: Keepable): Promise<void> {
     const { revision } = cache;
     if (this.#isForgotten || revision === this.#keptRevision) return;
     try {
@@ -105,6 +117,7 @@ export class KeptFile {
   /** Removes it for good: the agent may serve none of it any more. */
   async forget(): Promise<void> {
     this.#isForgotten = true;
+    await this.#keeping; // or it would come back
     await forgetKept(this.#deps.dataDirectory).catch((error: unknown) => {
       this.#deps.log.error('Could not remove kept SVIDs', { error: error as Error });
     });

@@ -3,7 +3,7 @@ import { readFile, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import fc from 'fast-check';
-import { AgentWorld, fakeEntry, until } from '../../../test/kit/agent-world.ts';
+import { AgentWorld, fakeEntry, fakeTrustDomain, until } from '../../../test/kit/agent-world.ts';
 import { pluginSettings } from '../../../test/kit/plugin-settings.ts';
 import { Switch } from '../../../test/kit/switch.ts';
 import { Fault } from '../../base/fault.ts';
@@ -11,6 +11,8 @@ import { loadPlugin } from '../../catalog/load-plugin.ts';
 import { silentLog } from '../../ops/log.ts';
 import { agentKeyManagers } from '../../plugins/key-manager/builtins.ts';
 import type { AgentCoreOptions } from '../core.ts';
+import { openAgentData } from '../storage/agent-data-file.ts';
+import { KeptFile } from './kept-file.ts';
 import { createSeal } from './seal.ts';
 
 const uid1 = new Set(['unix:uid:1']);
@@ -226,6 +228,25 @@ describe('what is kept is removed', () => {
     await assert.rejects(loops.run);
     assert.ok(!(await isThere(here.file)));
   });
+});
+
+test('what is being written when all is to be forgotten does not come back', async () => {
+  await using here = await keepingWorld();
+  await here.runOnce();
+  const { world } = here;
+  const kept = new KeptFile({
+    dataDirectory: join(world.directory, 'data'),
+    keyManager: world.keyManager,
+    trustDomain: fakeTrustDomain,
+    storage: await openAgentData(join(world.directory, 'data')),
+    clock: world.clock,
+    log: silentLog,
+  });
+  const writing = kept.keep({ revision: 1, identities: () => [], bundles: [] });
+  await kept.forget();
+  await writing;
+  await kept.keep({ revision: 2, identities: () => [], bundles: [] });
+  await assert.rejects(stat(here.file), { code: 'ENOENT' });
 });
 
 test('an agent whose keys are lost with it is refused', async () => {

@@ -58,18 +58,36 @@ async function kept(path = '/web', signedBy = ca): Promise<Kept> {
 }
 
 /** How many SVIDs may be served, and why others may not. */
-async function verify(what: Kept, now = NOW) {
+async function verify(
+  what: Kept,
+  { now = NOW, authorities = own.x509Authorities.map(({ der }) => der) } = {},
+) {
   const lines: LogLine[] = [];
-  const { entries, svids } = await verifyKept(what, trustDomain, now, recordingLog(lines));
+  const { entries, svids, bundles } = await verifyKept(what, {
+    trustDomain,
+    authorities,
+    atUnixSeconds: now,
+    log: recordingLog(lines),
+  });
   assert.equal(entries.length, svids.size);
   return {
     count: svids.size,
+    bundles,
     why: lines.map(({ fields }) => JSON.stringify(fields['error'])).join(),
   };
 }
 
 test('what is good is served', async () => {
-  assert.deepEqual(await verify(await kept()), { count: 1, why: '' });
+  assert.deepEqual(await verify(await kept()), { count: 1, bundles: [own], why: '' });
+});
+
+test('an authority that the agent knows to be revoked since does not come back', async () => {
+  const [strange] = stranger.bundle().x509Authorities;
+  assert.ok(strange);
+  const { count, why, bundles } = await verify(await kept(), { authorities: [strange.der] });
+  assert.equal(count, 0);
+  assert.match(why, /unknown authority/);
+  assert.deepEqual(bundles[0]?.x509Authorities, [strange]);
 });
 
 test('what was kept comes back as it was', async () => {
@@ -155,7 +173,7 @@ for (const [why, now] of [
   ['is not valid yet', NOW - 101],
 ] as const) {
   test(`one that ${why} is not served`, async () => {
-    assert.equal((await verify(await kept(), now)).count, 0);
+    assert.equal((await verify(await kept(), { now })).count, 0);
   });
 }
 

@@ -2,7 +2,7 @@ import { Fault, reasonOf } from '../../base/fault.ts';
 import { readPrivateKey } from '../../crypto/keys.ts';
 import { parseCertificates } from '../../crypto/x509/certificate.ts';
 import type { Log } from '../../ops/log.ts';
-import type { Bundle } from '../../spiffe/bundle.ts';
+import type { Bundle, X509Authority } from '../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { verifyX509Svid } from '../../spiffe/x509-svid.ts';
 import type { AuthorizedEntry } from '../authorized-entry.ts';
@@ -16,18 +16,26 @@ export type VerifiedKept = {
   readonly svids: ReadonlyMap<AuthorizedEntry, X509Svid>;
 };
 
+export type VerifyKeptDeps = {
+  readonly trustDomain: TrustDomain;
+  /** The X.509 authorities (DER) that the agent itself has stored: its word is the newer one. */
+  readonly authorities: readonly Uint8Array[];
+  readonly atUnixSeconds: number;
+  readonly log: Log;
+};
+
 /**
  * What of that may be served now: SVIDs that have not expired, of authorities that are trusted and not tainted, for the
- * entry that they were made for, with the key that they name. What is left out is told.
+ * entry that they were made for, with the key that they name. What is left out is told. A file of former days, put back
+ * from a backup, brings no authority back that was revoked since.
  */
 export async function verifyKept(
   kept: Kept,
-  trustDomain: TrustDomain,
-  atUnixSeconds: number,
-  log: Log,
+  { trustDomain, authorities, atUnixSeconds, log }: VerifyKeptDeps,
 ): Promise<VerifiedKept> {
-  const own = kept.bundles.find((bundle) => bundle.trustDomain.equals(trustDomain));
-  if (own === undefined) throw new Fault('invalid', 'no bundle of the own trust domain');
+  const former = kept.bundles.find((bundle) => bundle.trustDomain.equals(trustDomain));
+  if (former === undefined) throw new Fault('invalid', 'no bundle of the own trust domain');
+  const own = { ...former, x509Authorities: authorities.map(withTaintOf(former)) };
   const trusted = {
     ...own,
     x509Authorities: own.x509Authorities.filter(({ tainted }) => !tainted),
@@ -46,8 +54,16 @@ export async function verifyKept(
       });
     }
   }
-  return { entries: [...svids.keys()], bundles: kept.bundles, svids };
+  const others = kept.bundles.filter((bundle) => bundle !== former);
+  return { entries: [...svids.keys()], bundles: [own, ...others], svids };
 }
+
+const withTaintOf =
+  ({ x509Authorities }: Bundle) =>
+  (der: Uint8Array): X509Authority => ({
+    der,
+    tainted: x509Authorities.some((one) => one.tainted && Buffer.compare(one.der, der) === 0),
+  });
 
 async function verifySvid(
   { revisionNumber, createdAt, chain, privateKey }: KeptSvid,

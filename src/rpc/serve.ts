@@ -14,14 +14,9 @@ import { Fault, reasonOf } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
 import { type Caller, type Callers, callerKeeper, type OpenCalls } from './callers.ts';
 import { passOverDeadStreams } from './dead-streams.ts';
+import { decodeRequest } from './decode-request.ts';
 import { type Lifetime, lifetimeOf } from './lifetime.ts';
-import {
-  type BoundMethod,
-  type BoundService,
-  deserializer,
-  methodPath,
-  serializer,
-} from './service.ts';
+import { type BoundMethod, type BoundService, methodPath, serializer } from './service.ts';
 import { codeOf, statusDetails } from './status.ts';
 import { answerUnknownMethods } from './unknown-method.ts';
 
@@ -31,7 +26,10 @@ export type RpcCall<Peer> = {
   readonly method: string;
   /** What came with the connection. */
   readonly peer: Peer;
-  /** undefined: the method streams its requests. */
+  /**
+   * undefined: the method streams its requests. The message is made of its bytes when it is first asked for, so that
+   * who may not ask costs us none; that throws where it is malformed.
+   */
   readonly request?: { readonly schema: DescMessage; readonly message: Message } | undefined;
   /** Aborts with a Fault when the caller goes away ('canceled'), runs out of time ('deadline') or the server stops. */
   readonly signal: AbortSignal;
@@ -228,11 +226,9 @@ function register<Peer, Context>(
     let answered = false;
     try {
       if (desc.methodKind === 'unary') await takeSlot(caller, lifetime);
-      const request = shape.streamsRequests
-        ? undefined
-        : { schema: desc.input, message: call.request as Message };
+      const request = shape.streamsRequests ? undefined : requestOf(call, desc.input);
       await intercept(rpcCall(path, call, caller.peer, lifetime, request), async (context) => {
-        const outcome = handle(request === undefined ? requestsOf(call) : call.request, context);
+        const outcome = handle(request?.message ?? requestsOf(call, desc.input), context);
         if (shape.streamsAnswers) await writeAll(call, outcome as AsyncIterable<unknown>, lifetime);
         else answer = await outcome;
         answered = true;
@@ -276,7 +272,7 @@ function register<Peer, Context>(
     path,
     (shape.streamsAnswers ? answerStream : answerOnce) as never,
     serializer(desc.output) as never,
-    deserializer(desc.input),
+    (bytes) => bytes,
     shape.type,
   );
 }
@@ -289,11 +285,23 @@ async function takeSlot(caller: Caller<unknown>, lifetime: Lifetime): Promise<vo
   if (lifetime.over !== undefined) throw lifetime.over;
 }
 
+function requestOf(call: GrpcCall, schema: DescMessage): NonNullable<RpcCall<never>['request']> {
+  let message: Message | undefined;
+  return {
+    schema,
+    get message() {
+      message ??= decodeRequest(schema, call.request as Uint8Array);
+      return message;
+    },
+  };
+}
+
 /** A request stream that is cut off ends the iteration with an error, never as if it were complete. */
-async function* requestsOf(call: Readable): AsyncGenerator {
+async function* requestsOf(call: Readable, schema: DescMessage): AsyncGenerator {
   try {
     // Plain iteration would destroy the stream at its end, and with it the way back for the answers.
-    yield* call.iterator({ destroyOnReturn: false });
+    const bytes: AsyncIterable<Uint8Array> = call.iterator({ destroyOnReturn: false });
+    for await (const one of bytes) yield decodeRequest(schema, one);
   } catch (error) {
     throw error instanceof Fault ? error : new Fault('canceled', reasonOf(error), { cause: error });
   }

@@ -143,6 +143,68 @@ async function gather(t: TestContext, domain: TrustDomainProcesses) {
   };
 }
 
+/** What can be sent in one request of nothing but empty parts, each of which costs far more to hold. */
+const BOMB = frame(Buffer.alloc(4 * 1024 * 1024 - 16, Uint8Array.of(0x0a, 0)));
+
+function frame(message: Uint8Array): Buffer {
+  const head = Buffer.alloc(5);
+  head.writeUInt32BE(message.length, 1);
+  return Buffer.concat([head, message]);
+}
+
+async function statusOf(session: ClientHttp2Session, path: string): Promise<unknown> {
+  const stream = call(session, path, BOMB);
+  const { promise, resolve } = Promise.withResolvers<unknown>();
+  stream.on('response', (headers) => {
+    if ('grpc-status' in headers) resolve(headers['grpc-status']);
+  });
+  stream.on('trailers', (headers) => {
+    resolve(headers['grpc-status']);
+  });
+  stream.once('close', () => {
+    resolve('reset');
+  });
+  stream.resume();
+  return promise;
+}
+
+test('requests of nothing but parts cost nobody else anything, whoever sends them', async (t) => {
+  const domain = await startServerOnly(t, { server: 'ratelimit { attestation = false }' });
+  await createToken(domain, 'known');
+  const agent = await attestWithToken(domain, 'known');
+  using known = dialNetwork(domain, agent);
+  await known.client(Entry).getAuthorizedEntries({});
+  const before = await residentMegabytes(domain);
+
+  const statuses: unknown[] = [];
+  const send = async (identity: Identity | undefined, path: string, connections: number) => {
+    const sessions = Array.from({ length: connections }, () => http2(domain, identity));
+    t.after(() => {
+      for (const session of sessions) session.destroy();
+    });
+    await Promise.all(
+      sessions.flatMap((session) =>
+        Array.from({ length: STREAMS }, async () => statuses.push(await statusOf(session, path))),
+      ),
+    );
+  };
+  const sent = Promise.all([
+    send(undefined, '/spire.api.server.entry.v1.Entry/BatchCreateEntry', 8),
+    send(undefined, '/spire.api.server.bundle.v1.Bundle/GetBundle', 8),
+    send(agent, '/spire.api.server.entry.v1.Entry/BatchCreateEntry', 4),
+    send(agent, '/spire.api.server.svid.v1.SVID/BatchNewX509SVID', 4),
+  ]);
+  while ((await Promise.race([sent, undefined])) === undefined) {
+    await isServed(() => known.client(Entry).getAuthorizedEntries({}));
+  }
+  const grown = (await residentMegabytes(domain)) - before;
+  t.diagnostic(`${statuses.length} requests cost ${grown.toFixed(0)} MB`);
+  assert.ok(grown < 400, `${grown.toFixed(0)} MB`);
+  // Too large, too many parts, or not theirs to ask.
+  assert.deepEqual([...new Set(statuses)].toSorted(), ['7', '8', 'reset']);
+  assert.equal(domain.server.stderr, '');
+});
+
 const ENTRIES = 4000;
 const BATCH = 500;
 const CALLS = 300;

@@ -27,6 +27,8 @@ const anonymousLimits = {
   maxConnectionAgeGraceMilliseconds: 10 * 60_000,
   maxConcurrentStreams: 5,
   maxConnectionMegabytes: 8,
+  /** A node's proof is a token, or a chain of certificates; thousands may hold so much each, and never end it. */
+  maxReceiveBytes: 256 * 1024,
 };
 /** Beyond so many the one who has been here longest makes room. */
 const MAX_ANONYMOUS_CONNECTIONS = 2000;

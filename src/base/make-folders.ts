@@ -7,18 +7,23 @@ import { dirname } from 'node:path';
  * below /proc.
  */
 export async function makeFolders(path: string, mode: number): Promise<void> {
+  const above = dirname(path);
+  try {
+    await makeOne(path, mode);
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT' || above === path) throw error;
+    // It may be there by now, made by somebody else in between: so this one is tried again, once.
+    if (!(await isFolder(above))) await makeFolders(above, mode);
+    await makeOne(path, mode);
+  }
+}
+
+async function makeOne(path: string, mode: number): Promise<void> {
   try {
     await mkdir(path, mode);
   } catch (error) {
-    const { code } = error as NodeJS.ErrnoException;
-    if (code !== 'ENOENT') {
-      if (await isFolder(path)) return;
-      throw error;
-    }
-    const above = dirname(path);
-    if (above === path || (await isFolder(above))) throw error;
-    await makeFolders(above, mode);
-    await makeFolders(path, mode);
+    const isMissing = (error as NodeJS.ErrnoException).code === 'ENOENT';
+    if (isMissing || !(await isFolder(path))) throw error;
   }
 }
 

@@ -163,10 +163,9 @@ test('a port in use is told, and no reason not to go on', async (t) => {
     assert.equal(endpoint.address, undefined);
     assert.equal(lines[0]?.fields['subsystem_name'], 'health');
     if (unusable === bindPort) {
-      assert.equal(
-        String((lines[0]?.fields['error'] as Error).message),
-        `listen tcp 127.0.0.1:${bindPort}: bind: address already in use`,
-      );
+      const error = lines[0]?.fields['error'];
+      assert.ok(error instanceof Error);
+      assert.equal(error.message, `listen tcp 127.0.0.1:${bindPort}: bind: address already in use`);
     }
     assert.deepEqual(
       lines.map(({ message }) => message),

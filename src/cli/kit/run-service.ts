@@ -61,20 +61,23 @@ const LAST_WORDS_MILLISECONDS = 1000;
 /** Whoever runs the program looks into the log, not at standard error; nothing of the service is trusted any more. */
 function lastWords(
   who: ServiceParts['who'],
-  { log, drained }: OpenLog,
-  { exit }: Pick<Env['host'], 'exit'>,
+  opened: OpenLog,
+  host: Pick<Env['host'], 'exit'>,
 ): (error: Error) => void {
   let said = false;
+  const leave = async () => {
+    await Promise.race([
+      opened.drained(),
+      wait(LAST_WORDS_MILLISECONDS, undefined, { ref: false }),
+    ]).catch(() => undefined); // a log that is broken is not in the way
+    host.exit(EXIT_BUG);
+  };
   return (error) => {
     if (said) return;
     said = true;
-    log.error(`${who} crashed: this is a bug, please report it`, { error, stack: error.stack });
-    void Promise.race([
-      drained(),
-      wait(LAST_WORDS_MILLISECONDS, undefined, { ref: false }),
-    ]).finally(() => {
-      exit(EXIT_BUG);
-    });
+    const { stack } = error;
+    opened.log.error(`${who} crashed: this is a bug, please report it`, { error, stack });
+    void leave();
   };
 }
 

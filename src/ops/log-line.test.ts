@@ -102,3 +102,15 @@ test('a terminal gets colours, seconds since the start and the message in a colu
     `\x1b[33mWARN\x1b[0m[0062] ${'words'.padEnd(44)}  \x1b[33ma\x1b[0m=1 \x1b[33mb\x1b[0m="x y"\n`,
   );
 });
+
+test('what is longer than anybody would read is cut, in both forms', () => {
+  const long = 'x'.repeat(16 * 1024);
+  for (const format of ['text', 'json'] as const) {
+    assert.ok(!formatLine(record('m', { a: long }), format).includes('more'));
+    for (const value of [`${long}yy`, new Error(`${long}yy`)]) {
+      const line = formatLine(record('m', { a: value }), format);
+      assert.match(line, /x… \(2 more characters\)"/);
+      assert.ok(!line.includes('y'));
+    }
+  }
+});

@@ -38,9 +38,17 @@ function sorted(fields: LogFields): (readonly [string, Exclude<LogValue, undefin
 
 function textOf(value: Exclude<LogValue, undefined>): string {
   if (value instanceof Date) return goTimeText(value);
-  if (value instanceof Error) return value.message;
-  return typeof value === 'object' ? value.text : String(value);
+  if (value instanceof Error) return clipped(value.message);
+  return clipped(typeof value === 'object' ? value.text : String(value));
 }
+
+/** Callers choose some of what is logged, up to the length of a request; nobody reads more of it, and a disk is finite. */
+const MAX_VALUE_LENGTH = 16 * 1024;
+
+const clipped = (text: string): string =>
+  text.length <= MAX_VALUE_LENGTH
+    ? text
+    : `${text.slice(0, MAX_VALUE_LENGTH)}… (${text.length - MAX_VALUE_LENGTH} more characters)`;
 
 /** Anything but these needs quotes; nothing at all does not. */
 const PLAIN = /^[A-Za-z0-9\-._/@^+]*$/;
@@ -57,9 +65,9 @@ function jsonLine({ milliseconds, level, message, fields }: LogRecord): string {
 
 function jsonOf(value: Exclude<LogValue, undefined>): string {
   if (value instanceof Date) return jsonText(rfc3339(value.getTime(), { fraction: true }));
-  if (value instanceof Error) return jsonText(value.message);
+  if (value instanceof Error) return jsonText(clipped(value.message));
   if (typeof value === 'object') return jsonText(value.json);
-  if (typeof value === 'string') return jsonText(value);
+  if (typeof value === 'string') return jsonText(clipped(value));
   return typeof value === 'number' && !Number.isFinite(value)
     ? jsonText(String(value))
     : String(value);

@@ -19,6 +19,7 @@ const keys: readonly [
   ['a duplicate audience', [web, ['a']], [web, ['a', 'a']], false],
   ['another SPIFFE ID', [web, ['a']], [db, ['a']], false],
   ['audiences that join to the same text', [web, ['ab']], [web, ['a', 'b']], false],
+  ['audiences that contain what separates others', [web, ['a\0b']], [web, ['a', 'b']], false],
   ['no audience and an empty one', [web, []], [web, ['']], false],
 ];
 for (const [why, a, b, same] of keys) {
@@ -54,4 +55,13 @@ test('tokens of a tainted key are forgotten, and counted', () => {
   assert.equal(cache.removeSignedBy(new Set(['bad', 'worse'])), 1);
   assert.equal(cache.get(web, ['1']), undefined);
   assert.ok(cache.get(web, ['2']));
+});
+
+test('a token that no HTTP header could carry is not kept', () => {
+  const cache = new JwtSvidCache(10);
+  const { token, ...rest } = svid();
+  cache.set(web, ['1'], { ...rest, token: token.padEnd(16 * 1024, 'x') });
+  cache.set(web, ['2'], { ...rest, token: token.padEnd(16 * 1024 + 1, 'x') });
+  assert.ok(cache.get(web, ['1']));
+  assert.equal(cache.get(web, ['2']), undefined);
 });

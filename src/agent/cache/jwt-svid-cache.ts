@@ -2,6 +2,9 @@ import { createHash } from 'node:crypto';
 import type { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import type { JwtSvid } from '../identities.ts';
 
+/** Callers choose the audiences; what is too long for any HTTP header is not worth our memory. */
+const MAX_TOKEN_LENGTH = 16 * 1024;
+
 /** Tokens by SPIFFE ID and audiences; the least recently used goes when it is full (`reference/agent.md` §3.6). */
 export class JwtSvidCache {
   readonly #maxSize: number;
@@ -26,6 +29,7 @@ export class JwtSvidCache {
 
   /** Makes room first, even where a token is replaced, as SPIRE does. */
   set(id: SpiffeId, audience: readonly string[], svid: JwtSvid): void {
+    if (svid.token.length > MAX_TOKEN_LENGTH) return;
     if (this.#svids.size >= this.#maxSize) this.#dropFirst();
     this.#putLast(jwtSvidKey(id, audience), svid);
   }
@@ -59,7 +63,7 @@ export class JwtSvidCache {
 /** The order of audiences does not matter; how often each is named does. Hashed, since callers choose the length. */
 export function jwtSvidKey(id: SpiffeId, audience: readonly string[]): string {
   const hash = createHash('sha256').update(`${id.toString()}\0`);
-  for (const name of audience.toSorted()) hash.update(`${name}\0`);
+  for (const name of audience.toSorted()) hash.update(`${name.length} ${name}`);
   return hash.digest('base64');
 }
 

@@ -54,5 +54,4 @@ export const agentProgram: Program = {
       load: async () => (await import('./validate.ts')).validate,
     },
   },
-  missing: [],
 };

@@ -34,7 +34,6 @@ const program: Program = {
     'local x509 show': leaf('local x509 show'),
     'local jwt show': leaf('local jwt show'),
   },
-  missing: ['logger get', 'entry gone'],
 };
 
 async function run(...args: string[]) {
@@ -96,10 +95,6 @@ const rows: readonly [args: string[], code: number, stderr: string, stdout?: str
   [['api', 'fetch', 'bogus'], 3, '', 'api fetch ran with '],
   [['entry', 'show', '-v'], 1, `flag provided but not defined: -v\n${usage('entry show')}`],
   [['entry', 'show', '-h=1'], 1, usage('entry show')],
-  [['logger', 'get'], 1, 'Error: prog logger get is not supported yet\n'],
-  [['logger', 'get', '-h'], 1, 'Error: prog logger get is not supported yet\n'],
-  [['logger'], 1, 'Error: prog logger is not supported yet\n'],
-  [['entry', 'gone'], 1, 'Error: prog entry gone is not supported yet\n'],
 ];
 for (const [args, code, stderr, stdout = ''] of rows) {
   test(`prog ${args.map((arg) => JSON.stringify(arg)).join(' ')}`, async () => {

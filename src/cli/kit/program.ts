@@ -10,8 +10,6 @@ export type Program = {
   readonly name: string;
   readonly version: string;
   readonly commands: CommandTable;
-  /** Commands of SPIRE that this program does not have yet; it says so when they are called. */
-  readonly missing: readonly string[];
 };
 
 export type CommandTable = Readonly<Record<string, CommandRow>>;
@@ -29,13 +27,12 @@ export async function runProgram(program: Program, env: Env): Promise<number> {
     return 0;
   }
   const known = new Set(Object.keys(program.commands).flatMap(withParents));
-  const missing = new Set(program.missing.flatMap(withParents));
-  const line = readCommandLine(env.args, new Set([...known, ...missing]));
+  const line = readCommandLine(env.args, known);
   if (isShellSetup(line)) {
     const { setUpShells } = await import('./set-up-shells.ts');
     return await setUpShells(program.name, line.autocomplete, env);
   }
-  const answer = answerWithoutCommand(program, line, known, missing);
+  const answer = answerWithoutCommand(program, line, known);
   if ('name' in answer) return await callCommand(program, answer.name, line, env);
   env.stderr.write(answer.text);
   return answer.code;
@@ -46,14 +43,11 @@ function answerWithoutCommand(
   program: Program,
   { version, help, name }: CommandLine,
   known: ReadonlySet<string>,
-  missing: ReadonlySet<string>,
 ): { readonly code: number; readonly text: string } | { readonly name: string } {
   if (version) return { code: 0, text: `${program.version}\n` };
   if (help && name === undefined) return { code: 0, text: programHelp(program) };
   if (name !== undefined && known.has(name)) return { name };
-  return name !== undefined && missing.has(name)
-    ? { code: 1, text: `Error: ${program.name} ${name} is not supported yet\n` }
-    : { code: EXIT_UNKNOWN_COMMAND, text: programHelp(program) };
+  return { code: EXIT_UNKNOWN_COMMAND, text: programHelp(program) };
 }
 
 /** The version and the help of the program come first. */

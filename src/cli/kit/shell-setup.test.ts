@@ -45,7 +45,6 @@ async function account(t: TestContext, files: Readonly<Record<string, string>> =
       name: 'prog',
       version: '1',
       commands: { 'entry show': { synopsis: '', load: () => assert.fail('no command is called') } },
-      missing: [],
     };
     const { code, stdout, stderr } = outcome(await runProgram(program, { ...env, host }));
     assert.equal(stdout, '');

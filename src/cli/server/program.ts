@@ -9,7 +9,6 @@ export const serverProgram = (variables: Env['variables']): Program => ({
   commands: featureFlags(variables).includes('wit-svid')
     ? { ...commands, ...witCommands }
     : commands,
-  missing,
 });
 
 const featureFlags = (variables: Env['variables']): readonly string[] =>
@@ -200,5 +199,3 @@ const witCommands: CommandTable = {
     load: async () => (await import('./wit/mint.ts')).witMint,
   },
 };
-
-const missing: readonly string[] = [];

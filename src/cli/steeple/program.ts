@@ -15,5 +15,4 @@ export const steepleProgram: Program = {
       load: async () => (await import('./version.ts')).version,
     },
   },
-  missing: [],
 };

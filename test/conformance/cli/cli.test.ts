@@ -5,7 +5,7 @@ import { binaries, runProgram } from '../../kit/programs.ts';
 import { missing } from '../../kit/toolchain.ts';
 
 /** Plays the steps of steps.txt against our programs and compares with what SPIRE answered. */
-test('our command lines answer as SPIRE does', { skip: missing('python3') }, async (t) => {
+test('our command lines answer as SPIRE does', { skip: missing('python3') }, async () => {
   const script = join(import.meta.dirname, 'cli.py');
   const { stdout, stderr } = await runProgram(['python3', '-B', script, 'check', binaries, '-v']);
   assert.match(

@@ -194,14 +194,14 @@ test('requests of nothing but parts cost nobody else anything, whoever sends the
     send(agent, '/spire.api.server.entry.v1.Entry/BatchCreateEntry', 4),
     send(agent, '/spire.api.server.svid.v1.SVID/BatchNewX509SVID', 4),
   ]);
-  while ((await Promise.race([sent, undefined])) === undefined) {
+  while ((await Promise.race([sent, Promise.resolve(undefined)])) === undefined) {
     await isServed(() => known.client(Entry).getAuthorizedEntries({}));
   }
   const grown = (await residentMegabytes(domain)) - before;
   t.diagnostic(`${statuses.length} requests cost ${grown.toFixed(0)} MB`);
   assert.ok(grown < 400, `${grown.toFixed(0)} MB`);
   // Too large, too many parts, or not theirs to ask.
-  assert.deepEqual([...new Set(statuses)].toSorted(), ['7', '8', 'reset']);
+  assert.deepEqual(new Set(statuses), new Set(['7', '8', 'reset']));
   assert.equal(domain.server.stderr, '');
 });
 

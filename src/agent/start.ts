@@ -187,7 +187,7 @@ function publicEndpoint(
     ownPid: process.pid,
     log,
   };
-  const refusalFacts = createRefusalFacts({ status, clock });
+  const refusalFacts = createRefusalFacts({ ...config, status, clock });
   const witSvids = config.featureFlags.includes('wit-svid');
   const api: WorkloadApiDeps = { ...config, identities, clock, refusalFacts, witSvids };
   const offered: BoundService<WorkloadCall>[] = [

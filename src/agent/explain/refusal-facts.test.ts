@@ -5,12 +5,15 @@ import { VirtualClock } from '../../../test/kit/clock.ts';
 import type { AgentStatus } from '../status.ts';
 import { createRefusalFacts } from './refusal-facts.ts';
 
-function factsOf(status: Partial<AgentStatus>) {
+const EXPLAIN = 'steeple explain -socketPath /run/admin.sock -pid PID';
+
+function factsOf(status: Partial<AgentStatus>, adminSocketPath?: string) {
   const clock = new VirtualClock();
   const known = { entries: [], lastSyncSuccess: clock.now() - 4000, lastSync: undefined };
   const facts = createRefusalFacts({
     status: { ...known, ...status } as unknown as AgentStatus,
     clock,
+    adminSocketPath,
   });
   return { clock, facts };
 }
@@ -21,8 +24,9 @@ const defined = (fields: object) =>
 
 test('names the nearest entry; of the selectors it lacks, those that may be told', () => {
   const entries = [authorizedEntry('web', ['unix:uid:2', 'unix:gid:1', 'docker:label:secret'])];
-  const { facts } = factsOf({ entries });
+  const { facts } = factsOf({ entries }, '/run/admin.sock');
   assert.deepEqual(defined(facts(caller, (one) => one.startsWith('unix:'))), {
+    explain: EXPLAIN,
     entries_known: 1,
     nearest_entry: 'web',
     nearest_spiffe_id: 'spiffe://cache.test/web',
@@ -37,6 +41,7 @@ test('tells that there is nothing near, and that synchronizing fails', () => {
   const lastSync = { endedAt: 0, failure: 'the server says no' };
   const { facts } = factsOf({ lastSync });
   assert.deepEqual(defined(facts(caller, () => true)), {
+    explain: 'set admin_socket_path, then ask "steeple explain"',
     entries_known: 0,
     last_sync_age_seconds: 4,
     last_sync_error: 'the server says no',

@@ -10,6 +10,8 @@ const PER_SECOND = 10;
 export type RefusalFactsDeps = {
   readonly status: AgentStatus;
   readonly clock: Pick<Clock, 'now'>;
+  /** undefined: there is no admin socket. */
+  readonly adminSocketPath: string | undefined;
 };
 
 /** Why a caller was refused, for the line in the log that says so; of selectors only those that may be logged. */
@@ -18,7 +20,9 @@ export type RefusalFacts = (
   mayTell: (selector: string) => boolean,
 ) => LogFields;
 
-export function createRefusalFacts({ status, clock }: RefusalFactsDeps): RefusalFacts {
+export function createRefusalFacts(deps: RefusalFactsDeps): RefusalFacts {
+  const { status, clock } = deps;
+  const explain = whereToAsk(deps);
   const bucket = new TokenBucket(PER_SECOND, PER_SECOND, clock.now());
   return (selectors, mayTell) => {
     const now = clock.now();
@@ -27,6 +31,7 @@ export function createRefusalFacts({ status, clock }: RefusalFactsDeps): Refusal
     const [nearest] = nearEntries(entries, selectors).told;
     const lacks = nearest?.lacks.map(({ selector }) => selector) ?? [];
     return {
+      explain,
       entries_known: entries.length,
       nearest_entry: nearest?.entryId,
       nearest_spiffe_id: nearest?.spiffeId,
@@ -37,3 +42,9 @@ export function createRefusalFacts({ status, clock }: RefusalFactsDeps): Refusal
     };
   };
 }
+
+/** The line tells what may be told to everybody who reads the log; the rest is on the admin socket. */
+const whereToAsk = ({ adminSocketPath }: RefusalFactsDeps): string =>
+  adminSocketPath === undefined
+    ? 'set admin_socket_path, then ask "steeple explain"'
+    : `steeple explain -socketPath ${adminSocketPath} -pid PID`;

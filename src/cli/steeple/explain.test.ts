@@ -3,7 +3,7 @@ import { test } from 'node:test';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { fakeService, runCommand } from '../../../test/kit/run-command.ts';
-import { Fault } from '../../base/fault.ts';
+import { Fault, type FaultKind } from '../../base/fault.ts';
 import {
   Explain,
   type ExplainProcessResponseSchema,
@@ -80,8 +80,10 @@ What the agent knows
   It serves 17 entries, synchronized 1m30s ago.
   The last attempt, 5s ago, failed: the server says no
 
-The server tells an agent only of entries below that agent. If you know of an entry that should match and is not
-shown here, compare its parent ID with the agent’s ID above, and the ID’s selectors if the parent is an alias.
+The server tells an agent only of entries below that agent. One that should match and is not shown here has another
+parent: look for it by "spire-server entry show -spiffeID ID", and compare its parent ID with the agent’s ID above. Where
+the parent is an alias of nodes (entry create -node), the agent must have the selectors of that entry: those which
+"spire-server agent show -spiffeID ID" prints.
 `,
   );
 });
@@ -151,15 +153,35 @@ for (const [args, message] of mistakes) {
   });
 }
 
-test('tells what the agent refused', async () => {
-  const services = [
-    fakeService(Explain, {
-      explainProcess() {
-        throw new Fault('not-found', 'there is no process 42');
-      },
-    }),
-  ];
-  const { code, stderr } = await runCommand(explain, ['-pid', '42'], { services });
-  assert.equal(code, 1);
-  assert.equal(stderr, 'Error: rpc error: code = NotFound desc = there is no process 42\n');
-});
+const refusals: readonly [kind: FaultKind, code: string, wayOut: string][] = [
+  [
+    'not-found',
+    'NotFound',
+    '\nIf it has ended: ask for one that runs, of the same user and program.',
+  ],
+  [
+    'unavailable',
+    'Unavailable',
+    '\nThe agent must be running, with admin_socket_path in its configuration; name that path with -socketPath.',
+  ],
+  [
+    'unimplemented',
+    'Unimplemented',
+    '\nThat is no admin socket of a Steeple agent: name the path of admin_socket_path with -socketPath.',
+  ],
+  ['internal', 'Internal', ''],
+];
+for (const [kind, status, wayOut] of refusals) {
+  test(`tells what the agent refused as ${kind}, and the way out if there is one`, async () => {
+    const services = [
+      fakeService(Explain, {
+        explainProcess() {
+          throw new Fault(kind, 'it cannot be');
+        },
+      }),
+    ];
+    const { code, stderr } = await runCommand(explain, ['-pid', '42'], { services });
+    assert.equal(code, 1);
+    assert.equal(stderr, `Error: rpc error: code = ${status} desc = it cannot be${wayOut}\n`);
+  });
+}

@@ -1,4 +1,4 @@
-import { Fault } from '../../base/fault.ts';
+import { Fault, type FaultKind, kindOf, reasonOf } from '../../base/fault.ts';
 import {
   Explain,
   ExplainProcessResponseSchema,
@@ -14,9 +14,24 @@ export const explain = adminCommand({
   services: { explain: Explain },
   async run({ pid }, { api, out, clock }) {
     if (pid === 0n) throw new Fault('invalid', 'a process must be named (-pid)');
-    const answer = await api.explain.explainProcess({ pid: int32('pid', pid) });
+    const answer = await api.explain.explainProcess({ pid: int32('pid', pid) }).catch(withWayOut);
     out.print(ExplainProcessResponseSchema, answer, (message) =>
       explanationText(message, clock.now()),
     );
   },
 });
+
+/** What whoever asked in vain can do. */
+const waysOut: Partial<Record<FaultKind, string>> = {
+  'not-found': 'If it has ended: ask for one that runs, of the same user and program.',
+  unavailable:
+    'The agent must be running, with admin_socket_path in its configuration; name that path with -socketPath.',
+  unimplemented:
+    'That is no admin socket of a Steeple agent: name the path of admin_socket_path with -socketPath.',
+};
+
+function withWayOut(error: unknown): never {
+  const wayOut = waysOut[kindOf(error)];
+  if (wayOut === undefined) throw error;
+  throw new Fault(kindOf(error), `${reasonOf(error)}\n${wayOut}`, { cause: error });
+}

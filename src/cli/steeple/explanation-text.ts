@@ -23,8 +23,10 @@ export function explanationText(found: ExplainProcessResponse, now: number): str
 }
 
 const OTHER_AGENTS =
-  'The server tells an agent only of entries below that agent. If you know of an entry that should match and is not\n' +
-  'shown here, compare its parent ID with the agent’s ID above, and the ID’s selectors if the parent is an alias.\n';
+  'The server tells an agent only of entries below that agent. One that should match and is not shown here has another\n' +
+  'parent: look for it by "spire-server entry show -spiffeID ID", and compare its parent ID with the agent’s ID above. Where\n' +
+  'the parent is an alias of nodes (entry create -node), the agent must have the selectors of that entry: those which\n' +
+  '"spire-server agent show -spiffeID ID" prints.\n';
 
 const headline = ({ verdict }: ExplainProcessResponse): string =>
   verdict === Verdict.HAS_IDENTITY ? 'has an identity.' : 'has no identity.';

@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Fault } from '../../base/fault.ts';
 import type { Node } from '../../wire/gen/envoy/config/core/v3/base_pb.ts';
@@ -9,17 +8,15 @@ import type {
 import type { WorkloadUpdate } from '../cache/workload-update.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import type { SdsDeps } from './deps.ts';
-import { resolveSecrets } from './resolve-secrets.ts';
-import type { Secret } from './secret.ts';
+import { MAX_NAMES } from './resolve-secrets.ts';
 import { secretEvents } from './secret-events.ts';
+import { SecretTable, type VersionedSecret } from './secret-table.ts';
 import { type Validator, validatorFor } from './validator.ts';
 
 type Response = MessageInitShape<typeof DeltaDiscoveryResponseSchema>;
 
 /** The name that stands for all there is. */
 const WILDCARD = '*';
-/** So many names one stream may ask for; Envoy asks for a handful. */
-const MAX_NAMES = 10_000;
 /** What a client may be told of a secret that it cannot have. */
 const REMOVED = '';
 
@@ -46,6 +43,7 @@ class DeltaStream {
   readonly #deps: SdsDeps;
   readonly #call: WorkloadCall;
   #update: WorkloadUpdate | undefined;
+  #table: { readonly validator: Validator; readonly secrets: SecretTable } | undefined;
   #version = 0;
   #typeUrl: string | undefined;
   #node: Node | undefined;
@@ -60,6 +58,7 @@ class DeltaStream {
 
   updated(update: WorkloadUpdate): void {
     this.#update = update;
+    this.#table = undefined;
     this.#version += 1;
   }
 
@@ -142,25 +141,26 @@ class DeltaStream {
   }
 
   #resolve(update: WorkloadUpdate, validator: Validator) {
-    const { sds } = this.#deps;
-    const secrets = new Map<string, Secret>();
+    const table = this.#tableOf(update, validator);
+    const wanted = new Set(this.#subscribed);
+    if (wanted.delete(WILDCARD)) for (const name of table.allNames) wanted.add(name);
+    const present: VersionedSecret[] = [];
     const missing: string[] = [];
-    if (this.#subscribed.has(WILDCARD)) {
-      for (const secret of resolveSecrets(update, [], sds, validator).secrets) {
-        if (!secrets.has(secret.name)) secrets.set(secret.name, secret);
-      }
+    for (const name of wanted) {
+      const found = table.get(name);
+      if (found === undefined) missing.push(name);
+      else present.push(found);
     }
-    for (const name of this.#subscribed) {
-      if (name === WILDCARD || secrets.has(name)) continue;
-      const [secret] = resolveSecrets(update, [name], sds, validator).secrets;
-      if (secret === undefined) missing.push(name);
-      else secrets.set(name, secret);
-    }
-    for (const name of this.#known.keys()) {
-      if (!secrets.has(name) && !this.#subscribed.has(name)) missing.push(name);
-    }
-    const present = [...secrets.values()].map((secret) => ({ secret, version: versionOf(secret) }));
+    for (const name of this.#known.keys()) if (!wanted.has(name)) missing.push(name);
     return { present, missing };
+  }
+
+  #tableOf(update: WorkloadUpdate, validator: Validator): SecretTable {
+    if (this.#table?.validator !== validator) {
+      const secrets = new SecretTable(update, this.#deps.sds, validator);
+      this.#table = { validator, secrets };
+    }
+    return this.#table.secrets;
   }
 
   #forget(name: string): void {
@@ -173,6 +173,3 @@ class DeltaStream {
     } else this.#known.delete(name);
   }
 }
-
-const versionOf = ({ resource }: Secret): string =>
-  createHash('sha256').update(resource.value).digest('hex').slice(0, 16);

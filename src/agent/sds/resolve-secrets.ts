@@ -5,6 +5,11 @@ import type { SdsSettings } from '../config/agent-config.ts';
 import { allBundlesSecret, bundleSecret, certificateSecret, type Secret } from './secret.ts';
 import type { Validator } from './validator.ts';
 
+/** So many names one request, or one stream of deltas, may hold; Envoy asks for a handful. */
+export const MAX_NAMES = 10_000;
+/** Of names that stand for nothing so many are told; the status must fit into headers. */
+const MAX_TOLD = 100;
+
 /** What the names stand for, and which of them stand for nothing that the caller may have. */
 export type Resolved = {
   readonly secrets: readonly Secret[];
@@ -69,12 +74,20 @@ export function secretsOf(
   settings: SdsSettings,
   validator: Validator,
 ): readonly Secret[] {
+  if (names.length > MAX_NAMES) {
+    throw new Fault('exhausted', `more than ${MAX_NAMES} secrets were asked for`);
+  }
   const { secrets, unresolved } = resolveSecrets(update, names, settings, validator);
   if (unresolved.length > 0) {
     throw new Fault(
       'invalid',
-      `workload is not authorized for the requested identities [${unresolved.map(goQuote).join(' ')}]`,
+      `workload is not authorized for the requested identities [${namesText(unresolved)}]`,
     );
   }
   return secrets;
+}
+
+function namesText(names: readonly string[]): string {
+  const told = names.slice(0, MAX_TOLD).map(goQuote).join(' ');
+  return names.length > MAX_TOLD ? `${told} … (${names.length - MAX_TOLD} more)` : told;
 }

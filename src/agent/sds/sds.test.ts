@@ -98,6 +98,20 @@ test('news is told to open streams, with the next version and a new nonce', asyn
   await stream.end();
 });
 
+test('of thousands of names that stand for nothing some are told; more are refused', async () => {
+  const api = await serve();
+  const names = (count: number) => Array.from({ length: count }, (_, index) => `n${index}`);
+  await assert.rejects(api.fetch({ resourceNames: names(10_000) }), (error: Error) => {
+    assert.match(error.message, /\["n0" "n1" .*… \(9900 more\)\]$/);
+    assert.ok(error.message.length < 2000);
+    return true;
+  });
+  await assert.rejects(api.fetch({ resourceNames: names(10_001) }), { kind: 'exhausted' });
+  const stream = api.stream();
+  stream.say({ typeUrl: TYPE, resourceNames: names(10_001) });
+  await assert.rejects(stream.answer(), { kind: 'exhausted' });
+});
+
 describe('deltas', () => {
   test('what is subscribed to comes once, and again only when it changes', async () => {
     const api = await serve();
@@ -172,6 +186,25 @@ describe('deltas', () => {
     stream.say({ resourceNamesUnsubscribe: [web] });
     api.tell({ identities: await api.rotated() });
     assert.deepEqual(namesIn(await stream.answer()), { names: [db], removed: [] });
+    await stream.end();
+  });
+
+  test('who names thousands that stand for nothing, again and again, holds nobody up', async () => {
+    const api = await serve();
+    const [one] = api.identities;
+    api.tell({ identities: Array.from({ length: 200 }, () => one ?? assert.fail()) });
+    const stream = api.delta();
+    const names = Array.from({ length: 10_000 }, (_, index) => `n${index}`);
+    stream.say({ typeUrl: TYPE, resourceNamesSubscribe: names });
+    assert.equal((await stream.answer()).removedResources?.length, 10_000);
+    const before = process.cpuUsage();
+    const turns = 50;
+    for (let turn = 0; turn < turns; turn++) {
+      stream.say({ resourceNamesSubscribe: ['n0'] });
+      assert.deepEqual(namesIn(await stream.answer()), { names: [], removed: ['n0'] });
+    }
+    const { user } = process.cpuUsage(before);
+    assert.ok(user / turns < 10_000, `${user / turns} µs for each`);
     await stream.end();
   });
 

@@ -81,6 +81,21 @@ test('however many changes there are, it looks once for all of them, and then pa
   assert.equal(fleet.looks, 3);
 });
 
+test('a watch that begins is looked at alone: those of a fleet begin all the time', async () => {
+  const fleet = world();
+  const open = (name: number) =>
+    fleet.changes.watch(SpiffeId.of(trustDomain, `/spire/agent/${name}`));
+  for (let i = 0; i < 1000; i++) open(i);
+  await fleet.clock.advance({ seconds: 10 });
+  assert.equal(fleet.looks, 1000);
+  open(1000);
+  await fleet.clock.advance({ seconds: 1 });
+  assert.equal(fleet.looks, 1001);
+  fleet.change();
+  await fleet.clock.advance({ seconds: 10 });
+  assert.equal(fleet.looks, 2002);
+});
+
 test('who has left is held no more', async () => {
   const { clock, changes } = world();
   const watching = changes.watch(SpiffeId.of(trustDomain, '/spire/agent/a'));

@@ -47,7 +47,7 @@ const TOLD_AT_ONCE = 32;
  *
  * After a change all watches are looked at once, whatever number of changes there were: an agent's authorised entries
  * are one remembered list as long as nothing in them changed, so a look is a comparison. A new watch has not been told
- * anything, and so is told by the next look.
+ * anything, and so is told by the next look, which is at new ones only if nothing has changed.
  */
 export class ChangeWatch implements Disposable {
   readonly #deps: ChangeWatchDeps;
@@ -56,12 +56,15 @@ export class ChangeWatch implements Disposable {
   readonly #stopListening: readonly (() => void)[];
   /** Trust domains whose bundles changed since the last look. */
   #changedBundles = new Set<string>();
+  /** Watches that nobody has looked at yet; those of a fleet begin anew all the time. */
+  #fresh = new Set<Watcher>();
+  #hasChanged = false;
   #looking = false;
-  #lookAgain = false;
 
   constructor(deps: ChangeWatchDeps) {
     this.#deps = deps;
     const changed = () => {
+      this.#hasChanged = true;
       this.#wake();
     };
     this.#stopListening = [
@@ -85,6 +88,7 @@ export class ChangeWatch implements Disposable {
       watchers.delete(oldest);
       oldest.end();
     }
+    this.#fresh.add(watcher);
     this.#wake();
     const lifetime = Math.round(WATCH_MILLISECONDS * (0.9 + 0.2 * this.#deps.random()));
     const patience = AbortSignal.timeout(lifetime);
@@ -92,6 +96,7 @@ export class ChangeWatch implements Disposable {
       next: (signal) => watcher.next(AbortSignal.any([signal, patience, this.#stopped.signal])),
       [Symbol.dispose]: () => {
         watchers.delete(watcher);
+        this.#fresh.delete(watcher);
         if (watchers.size === 0 && this.#watchers.get(key) === watchers) this.#watchers.delete(key);
       },
     };
@@ -111,7 +116,6 @@ export class ChangeWatch implements Disposable {
   }
 
   #wake(): void {
-    this.#lookAgain = true;
     if (this.#looking || this.#watchers.size === 0) return;
     this.#looking = true;
     this.#run()
@@ -126,9 +130,8 @@ export class ChangeWatch implements Disposable {
 
   async #run(): Promise<void> {
     const { clock } = this.#deps;
-    while (this.#lookAgain) {
+    while (this.#hasChanged || this.#fresh.size > 0) {
       await letOthersRun(); // whoever changes something often changes more at once
-      this.#lookAgain = false;
       const began = performance.now();
       await this.#look();
       const took = performance.now() - began;
@@ -142,7 +145,11 @@ export class ChangeWatch implements Disposable {
   async #look(): Promise<void> {
     const bundles = this.#changedBundles;
     this.#changedBundles = new Set();
-    const watchers = [...this.#watchers.values()].flatMap((own) => [...own]);
+    const watchers = this.#hasChanged
+      ? [...this.#watchers.values()].flatMap((own) => [...own])
+      : [...this.#fresh];
+    this.#hasChanged = false;
+    this.#fresh = new Set();
     let told = 0;
     for (const [index, watcher] of watchers.entries()) {
       if (index % SLICE === SLICE - 1) await letOthersRun();

@@ -230,6 +230,12 @@ describe('a start that fails', () => {
     assert.ok(
       world.messages().includes("Trust Bundle and Server don't agree, bootstrapping again"),
     );
+    assert.ok(
+      world
+        .messages()
+        .some((message) => message.startsWith('The bundle of trust_bundle_path has none')),
+      world.messages().join('\n'),
+    );
     assert.equal((await stored(world)).connection_attempts, 1);
   });
 

@@ -16,6 +16,7 @@ import type { AgentDataFile } from '../storage/agent-data-file.ts';
 import { newAgentKey } from './agent-key.ts';
 import { type AgentSvid, agentIdText, agentSvid } from './agent-svid.ts';
 import type { attestNode, NodeToAttest } from './attest-node.ts';
+import { bootstrapAdvice } from './bootstrap-advice.ts';
 import type { BundleSource } from './bundle-source.ts';
 import { type Rebootstrap, STRANGER_REMEDY } from './rebootstrap.ts';
 import { bundleOfCertificates } from './trust-bundle.ts';
@@ -82,6 +83,10 @@ export async function attestAtStart(
       if (remedy !== undefined) deps.log.error(remedy);
       const wait = isDenied(error) ? undefined : backoff.next();
       if (wait === undefined) throw error;
+      if (deps.storage.data.bootstrap.use === 'bootstrap') {
+        const advice = bootstrapAdvice(error, deps);
+        if (advice !== undefined) deps.log.error(advice);
+      }
       if (isUnknownAuthority(error)) await meetStranger(deps);
       deps.log.warn('Failed to retrieve attestation result', {
         error: error as Error,

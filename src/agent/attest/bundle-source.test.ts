@@ -34,6 +34,13 @@ test('a path that cannot be read is a trust bundle that cannot be parsed, in the
   });
 });
 
+test('a file without a bundle is named', async () => {
+  const source = { kind: 'path', path: '/dev/null', format: 'pem' } as const;
+  await assert.rejects(fetchTrustBundle(deps, source, state, signal), {
+    message: 'could not parse trust bundle: no PEM blocks (/dev/null)',
+  });
+});
+
 test('whoever serves the socket is told which attempt of whom this is', async () => {
   const directory = await mkdtemp(join(tmpdir(), 'bundle-source-'));
   const unixSocket = join(directory, 'http.sock');

@@ -1,4 +1,4 @@
-import { wrapFault } from '../../base/fault.ts';
+import { Fault, reasonOf, wrapFault } from '../../base/fault.ts';
 import { readFileBounded } from '../../base/files.ts';
 import { goFileError } from '../../base/go-file-error.ts';
 import { rfc3339 } from '../../base/rfc3339.ts';
@@ -61,9 +61,18 @@ async function fromPath(
   { path, format }: Extract<BundleSource, { kind: 'path' }>,
 ): Promise<Bundle> {
   try {
-    return parseTrustBundle(trustDomain, format, await readBundleFile(path));
+    const content = await readBundleFile(path);
+    return namingFile(path, () => parseTrustBundle(trustDomain, format, content));
   } catch (error) {
     throw wrapFault('could not parse trust bundle', error);
+  }
+}
+
+function namingFile<T>(path: string, parse: () => T): T {
+  try {
+    return parse();
+  } catch (error) {
+    throw new Fault('invalid', `${reasonOf(error)} (${path})`, { cause: error });
   }
 }
 

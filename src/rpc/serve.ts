@@ -11,6 +11,7 @@ import { Fault } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
 import { type Callers, callerKeeper, type OpenCalls } from './callers.ts';
 import { passOverDeadStreams } from './dead-streams.ts';
+import { boundHeldRequests } from './held-requests.ts';
 import { register } from './serve-method.ts';
 import type { BoundService } from './service.ts';
 import { answerUnknownMethods } from './unknown-method.ts';
@@ -49,6 +50,8 @@ export type RpcServerOptions<Peer, Context> = {
   readonly log: Log;
   /** A larger request is refused with ResourceExhausted. */
   readonly maxReceiveBytes?: number;
+  /** What the requests of one connection may take at once; it must be more than the largest of them. */
+  readonly maxHeldBytes?: number;
   /** More calls at once on one connection wait their turn. */
   readonly maxConcurrentStreams?: number;
   /**
@@ -77,6 +80,8 @@ export interface RpcServer<Peer> extends AsyncDisposable {
 
 /** gRPC's own default, which SPIRE keeps. */
 export const DEFAULT_MAX_RECEIVE_BYTES = 4 * 1024 * 1024;
+/** Some of the largest requests; batches of SVIDs are of a tenth of a megabyte. */
+const DEFAULT_MAX_HELD_BYTES = 32 * 1024 * 1024;
 /** Enough for a busy agent's batches; a bound on what one connection can make us hold. */
 const DEFAULT_MAX_CONCURRENT_STREAMS = 1000;
 /** A list of 100,000 entries takes all of it, and may: only more calls are refused then. */
@@ -103,8 +108,9 @@ type Connection = {
 export function createRpcServer<Peer, Context>(
   options: RpcServerOptions<Peer, Context>,
 ): RpcServer<Peer> {
+  const { maxReceiveBytes = DEFAULT_MAX_RECEIVE_BYTES } = options;
   const server = new Server({
-    'grpc.max_receive_message_length': options.maxReceiveBytes ?? DEFAULT_MAX_RECEIVE_BYTES,
+    'grpc.max_receive_message_length': maxReceiveBytes,
     'grpc.max_send_message_length': -1,
     'grpc.max_concurrent_streams': options.maxConcurrentStreams ?? DEFAULT_MAX_CONCURRENT_STREAMS,
     'grpc.enable_channelz': 0,
@@ -124,6 +130,10 @@ export function createRpcServer<Peer, Context>(
   });
   // It would write what callers sent on standard error, past our log.
   setLogVerbosity(logVerbosity.NONE);
+  boundHeldRequests(server, {
+    atOnce: options.maxHeldBytes ?? DEFAULT_MAX_HELD_BYTES,
+    each: maxReceiveBytes,
+  });
   passOverDeadStreams(server);
   answerUnknownMethods(server, new Set(options.services.map(({ desc }) => desc.typeName)));
   const callers: Callers<Peer> = new WeakMap();

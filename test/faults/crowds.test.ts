@@ -205,6 +205,36 @@ test('requests of nothing but parts cost nobody else anything, whoever sends the
   assert.equal(domain.server.stderr, '');
 });
 
+test('requests that never end are held up to a bound, whoever sends them', async (t) => {
+  const domain = await startServerOnly(t, { server: 'ratelimit { attestation = false }' });
+  await createToken(domain, 'known');
+  const agent = await attestWithToken(domain, 'known');
+  using known = dialNetwork(domain, agent);
+  await known.client(Entry).getAuthorizedEntries({});
+  const before = await residentMegabytes(domain);
+
+  let reset = 0;
+  for (let connection = 0; connection < 4; connection++) {
+    const session = http2(domain, agent);
+    t.after(() => {
+      session.destroy();
+    });
+    for (let stream = 0; stream < 50; stream++) {
+      const method =
+        stream % 2 === 0 ? 'svid.v1.SVID/BatchNewX509SVID' : 'entry.v1.Entry/SyncAuthorizedEntries';
+      const endless = call(session, `/spire.api.server.${method}`);
+      endless.once('close', () => reset++);
+      endless.write(BOMB.subarray(0, -1));
+    }
+  }
+  await eventually(() => reset > 4 * 40, 'the end of what is too much');
+  await isServed(() => known.client(Entry).getAuthorizedEntries({}));
+  const grown = (await residentMegabytes(domain)) - before;
+  t.diagnostic(`${4 * 50 - reset} requests that are held cost ${grown.toFixed(0)} MB`);
+  assert.ok(grown < 200, `${grown.toFixed(0)} MB`);
+  assert.equal(domain.server.stderr, '');
+});
+
 const ENTRIES = 4000;
 const BATCH = 500;
 const CALLS = 300;

@@ -27,6 +27,8 @@ export type LocalEndpointOptions = {
 
 /** Larger requests are refused (`reference/agent.md` §4.1). */
 const MAX_REQUEST_BYTES = 4 * 1024 * 1024;
+/** One of these, and what honest workloads ask beside it. */
+const MAX_HELD_BYTES = 5 * 1024 * 1024;
 
 /**
  * Serves a Unix socket whose callers are processes of this machine, each connection bound to its own; until it is
@@ -39,6 +41,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
     intercept: countedCalls(options.intercept, options.metrics),
     log,
     maxReceiveBytes: MAX_REQUEST_BYTES,
+    maxHeldBytes: MAX_HELD_BYTES,
   });
   const departed = new DepartedCallers(log);
   const connections = new Set<Socket>();

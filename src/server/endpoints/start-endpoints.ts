@@ -5,6 +5,7 @@ import { createStrangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
+import { createConnectionsById } from './connections-by-id.ts';
 import { listenLocal } from './local-listener.ts';
 import type { Peer } from './peer.ts';
 import { createProxiedSources } from './proxy-protocol/proxied-sources.ts';
@@ -32,6 +33,11 @@ const anonymousLimits = {
 };
 /** Beyond so many the one who has been here longest makes room. */
 const MAX_ANONYMOUS_CONNECTIONS = 2000;
+
+/** Two of the largest requests at once. */
+const MAX_HELD_BYTES = 8 * 1024 * 1024;
+/** An agent has one or two; servers below us, and administrators, may share an identity among many. */
+const MAX_CONNECTIONS_OF_ONE_ID = 100;
 
 export type EndpointsOptions<Context> = {
   readonly bindAddress: string;
@@ -75,11 +81,16 @@ export async function startEndpoints<Context>(
   await using opened = new AsyncDisposableStack();
   const network = { services: services.tcp, intercept, log };
   const servers = {
-    tcp: createRpcServer<Peer, Context>({ ...network, maxConnectionAgeMilliseconds }),
+    tcp: createRpcServer<Peer, Context>({
+      ...network,
+      maxConnectionAgeMilliseconds,
+      maxHeldBytes: MAX_HELD_BYTES,
+    }),
     anonymous: createRpcServer<Peer, Context>({ ...network, ...anonymousLimits }),
     unix: createRpcServer<Peer, Context>({ services: services.local, intercept, log }),
   };
   const anonymous = createStrangers(MAX_ANONYMOUS_CONNECTIONS);
+  const known = createConnectionsById(MAX_CONNECTIONS_OF_ONE_ID);
   const where = { tcp: '', unix: options.socketPath };
   opened.defer(async () => {
     await Promise.all([
@@ -96,8 +107,10 @@ export async function startEndpoints<Context>(
       verifyClient: options.verifyClient,
       proxied: createProxiedSources(options.proxyProtocolTrustedCidrs, log),
       onPeer: (socket, peer) => {
-        if (peer.chain.length > 0) servers.tcp.inject(socket, peer);
-        else {
+        if (peer.id !== undefined) {
+          known.add(peer.id.toString(), socket);
+          servers.tcp.inject(socket, peer);
+        } else {
           anonymous.add(socket);
           servers.anonymous.inject(socket, peer);
         }

@@ -35,8 +35,8 @@ async function demo(): Promise<void> {
   await writeFile(at('bundle.pem'), await server('bundle', 'show'));
   const token = (await server('token', 'generate', '-spiffeID', NODE)).replace('Token: ', '');
   step('token', 'a join token for one agent, good for one use');
-  await start('spire-agent', 'agent.conf', at('agent.sock'), '-joinToken', token);
-  step('agent', `attested with the token; serves the Workload API at ${at('agent.sock')}`);
+  await start('spire-agent', 'agent.conf', at('public/agent.sock'), '-joinToken', token);
+  step('agent', `attested with the token; serves the Workload API at ${at('public/agent.sock')}`);
 
   const selectors = asRoot
     ? { web: `unix:uid:${USERS.web}`, db: `unix:uid:${USERS.db}` }
@@ -66,7 +66,7 @@ async function demo(): Promise<void> {
 
   say('\nA JWT-SVID, fetched by web and validated');
   const jwt = await workload('web', 'token').result();
-  const audience = ['-audience', 'demo', '-svid', jwt, '-socketPath', at('agent.sock')];
+  const audience = ['-audience', 'demo', '-svid', jwt, '-socketPath', at('public/agent.sock')];
   const valid = await new DemoProgram([
     join(root, 'bin/spire-agent'),
     'api',
@@ -109,7 +109,7 @@ const id = (name: Workload): string => `${ID_PREFIX}/${name}`;
 const workload = (name: Workload, ...words: readonly string[]): DemoProgram =>
   new DemoProgram([node(name), at('workload.mjs'), ...words], {
     cwd: folder,
-    env: { SPIFFE_ENDPOINT_SOCKET: `unix://${at('agent.sock')}` },
+    env: { SPIFFE_ENDPOINT_SOCKET: `unix://${at('public/agent.sock')}` },
     ...(asRoot && { uid: USERS[name], gid: USERS[name] }),
   });
 
@@ -159,7 +159,9 @@ Everything is still running. Play on, in ${root}:
   bin/spire-server agent list -socketPath ${at('server.sock')}
   bin/spire-server entry create -socketPath ${at('server.sock')} \\
       -parentID ${NODE} -spiffeID ${ID_PREFIX}/me -selector unix:uid:$(id -u)
-  bin/spire-agent api fetch x509 -socketPath ${at('agent.sock')}    (some seconds later)
+  bin/spire-agent api fetch x509 -socketPath ${at('public/agent.sock')}
+  bin/steeple explain -socketPath ${at('private/admin.sock')} -pid $$
+  tail ${at('server.log')} ${at('agent.log')}
 and when you have had enough:
   kill ${running.map(({ child }) => child.pid).join(' ')}; rm -rf ${folder}`);
 }
@@ -207,7 +209,8 @@ agent {
   data_dir = "${at('agent')}"
   server_address = "127.0.0.1"
   server_port = "${port}"
-  socket_path = "${at('agent.sock')}"
+  socket_path = "${at('public/agent.sock')}"
+  admin_socket_path = "${at('private/admin.sock')}"
   trust_bundle_path = "${at('bundle.pem')}"
   trust_domain = "${TRUST_DOMAIN}"
   log_file = "${at('agent.log')}"
@@ -219,15 +222,25 @@ plugins {
 }
 `;
 
-process.once('SIGINT', () => {
-  void cleanUp().finally(() => process.exit(130));
-});
+let interrupted = false;
+for (const [signal, exitCode] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const) {
+  process.once(signal, () => {
+    interrupted = true;
+    void cleanUp().finally(() => process.exit(exitCode));
+  });
+}
 try {
   await demo();
   if (process.env['DEMO_KEEP'] === '1') keep();
   else await cleanUp();
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
-  process.exitCode = 1;
-  await cleanUp();
+  // Ctrl-C ends what the demo has started too: that is no failure to tell of.
+  if (!interrupted) {
+    console.error(error instanceof Error ? error.message : error);
+    process.exitCode = 1;
+    await cleanUp();
+  }
 }

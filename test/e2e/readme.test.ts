@@ -25,14 +25,14 @@ test('the tour of the README works, word by word', async (t) => {
   let shown = '';
   for (const block of blocks) {
     if (block.endsWith(' &\n')) {
-      const program = startProgram(t, shell(`exec ${block.slice(0, -3)}`));
+      const program = startProgram(t, shell(`exec ${block.replace(/( > \S+)? &\n$/, '')}`));
       await program.says(/msg="Starting (Server|agent) APIs".*\.sock/);
       continue;
     }
     // What needs an entry to have reached the agent is tried until it has.
     await eventually(async () => {
       const { code, stdout, stderr } = await runProgram(shell(block), { cwd: root });
-      shown = stdout;
+      shown += stdout;
       if (code !== 0 && !/no identity issued/.test(stderr))
         assert.fail(`${block}\n${stdout}${stderr}`);
       return code === 0;
@@ -41,6 +41,10 @@ test('the tour of the README works, word by word', async (t) => {
   }
   assert.match(shown, /^SPIFFE ID:\s+spiffe:\/\/example\.org\/web$/m);
   assert.match(shown, /^token\(spiffe:\/\/example\.org\/web\):$/m);
+  assert.match(
+    shown,
+    /^Process \d+ has an identity\.\n {2}It is served spiffe:\/\/example\.org\/web\.$/m,
+  );
 });
 
 /** The blocks of commands of that section. */

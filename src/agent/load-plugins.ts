@@ -40,6 +40,9 @@ export async function loadAgentPlugins(
   const joinToken = config.joinToken === '' ? undefined : config.joinToken;
   const reconfigurer = createReconfigurer(log);
   const deps = { log: log.child({ subsystem_name: 'catalog' }), reconfigurer };
+  opened.defer(() => {
+    deps.log.info('Catalog closed');
+  });
   const load = loader(config, deps, opened);
   const [keyManager] = await load('KeyManager', agentKeyManagers, () => ({}), EXACTLY_ONE);
   const [configured] = await load(

@@ -34,12 +34,13 @@ export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise
     metrics,
     log,
   });
-  log.info('Starting Admin APIs', { network: 'unix', address: socketPath });
+  const where = { network: 'unix', address: socketPath };
+  log.info('Starting Admin APIs', where);
   return {
     async [Symbol.asyncDispose]() {
-      log.info('Stopping Admin APIs');
+      log.info('Stopping Admin APIs', where);
       await endpoint[Symbol.asyncDispose]();
-      log.info('Admin APIs have stopped');
+      log.info('Admin APIs have stopped', where);
     },
   };
 }

@@ -30,9 +30,8 @@ export type AdminDeps = {
 
 /** Serves the admin socket, if one is configured. */
 export async function startAdmin(deps: AdminDeps): Promise<AsyncDisposable> {
-  const { config, logLevels, attest, metrics, clock } = deps;
+  const { config, logLevels, attest, metrics, clock, log } = deps;
   if (config.adminSocketPath === undefined) return { async [Symbol.asyncDispose]() {} };
-  const log = deps.log.child({ subsystem_name: 'endpoints' });
   log.info('Logger service configured', { launch_log_level: logLevels.launch });
   const authorizedDelegates = new Set(config.authorizedDelegates.map(String));
   return serveAdminEndpoint({

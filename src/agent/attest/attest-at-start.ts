@@ -39,6 +39,8 @@ export type AttestAtStartDeps = {
   readonly remedy: NonNullable<AgentNodeAttestor['remedy']>;
   readonly clock: Clock;
   readonly random: () => number;
+  /** For what concerns where the trust bundle comes from. */
+  readonly sourcesLog: Log;
   readonly log: Log;
 };
 
@@ -209,7 +211,7 @@ function findKey(
 }
 
 async function remember(
-  { storage, clock, log }: AttestAtStartDeps,
+  { storage, clock, sourcesLog }: AttestAtStartDeps,
   { svid, bundle }: Attested,
 ): Promise<void> {
   const { startedAt, attempts } = storage.data.bootstrap;
@@ -220,6 +222,6 @@ async function remember(
     bootstrap: { use: 'rebootstrap', startedAt: undefined, attempts: 0 },
   });
   const took = startedAt === undefined ? 0 : clock.now() - startedAt;
-  log.info('Setting use.');
-  log.info(`Success after ${durationText(took)} attempts=${attempts}`);
+  sourcesLog.info(`Success after ${durationText(took)} attempts=${attempts}`);
+  sourcesLog.info('Setting use.');
 }

@@ -27,13 +27,14 @@ const CANNOT_COME_BACK =
 function attestationDeps(options: AgentCoreOptions, rebootstrap: Rebootstrap): AttestAtStartDeps {
   const { trustDomain, bundleSource, storage, keyManager, clock, random } = options;
   const log = options.log.child({ subsystem_name: 'attestor' });
+  const sourcesLog = options.log.child({ Logger: 'TrustBundleSources' });
   return {
     trustDomain,
     bundleSource,
     async fetchTrustBundle(signal) {
       if (bundleSource.kind === 'insecure') throw new TypeError('nothing to fetch');
       const state = await countBootstrapAttempt(storage, clock);
-      return fetchTrustBundle({ ...options, log }, bundleSource, state, signal);
+      return fetchTrustBundle({ ...options, log: sourcesLog }, bundleSource, state, signal);
     },
     keyManager,
     storage,
@@ -43,6 +44,7 @@ function attestationDeps(options: AgentCoreOptions, rebootstrap: Rebootstrap): A
     clock,
     random,
     log,
+    sourcesLog,
   };
 }
 

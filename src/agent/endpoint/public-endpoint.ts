@@ -54,7 +54,7 @@ export async function servePublicEndpoint(
   log.info('Starting agent APIs', { network: 'unix', address: socketPath, apis });
   return {
     async [Symbol.asyncDispose]() {
-      log.info('Stopping agent APIs');
+      log.info('Stopping agent APIs', { apis });
       await endpoint[Symbol.asyncDispose]();
     },
   };

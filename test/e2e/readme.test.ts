@@ -4,6 +4,7 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type TestContext, test } from 'node:test';
+import { recordedSeries } from '../kit/exposition.ts';
 import { binaries, eventually, freePort, root, runProgram, startProgram } from '../kit/programs.ts';
 
 test('the tour of the README works, word by word', async (t) => {
@@ -69,6 +70,22 @@ test('every file that a page names by a link is there', async () => {
     }
   }
   assert.deepEqual(broken, []);
+});
+
+test('every metric that an alert names is one that SPIRE has, and we', async () => {
+  const text = await readFile(join(root, 'docs/operations.md'), 'utf8');
+  const [, rules = ''] = /^```yaml\n([\s\S]*?)^```/m.exec(text) ?? [];
+  const fixture = await readFile(join(root, 'test/data/fixtures/metrics/server.txt'), 'utf8');
+  const names = [...recordedSeries(fixture).keys()];
+  const named = [...rules.matchAll(/spire_server_\w+(?:\.\+)?/g)].map(([name]) => name);
+  assert.ok(named.length >= 8, rules);
+  for (const name of named) {
+    const pattern = new RegExp(`^${name}$`);
+    assert.ok(
+      names.some((one) => pattern.test(one)),
+      name,
+    );
+  }
 });
 
 async function temporaryFolder(t: TestContext): Promise<string> {

@@ -1,5 +1,8 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
+import { connect as connectHttp2 } from 'node:http2';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { test } from 'node:test';
@@ -8,6 +11,7 @@ import { Health } from '../wire/gen/grpc/health/v1/health_pb.ts';
 import { dial } from './dial.ts';
 import { healthService } from './health.ts';
 import { createRpcServer } from './serve.ts';
+import { methodPath } from './service.ts';
 import { listenUnix } from './unix-socket.ts';
 
 test('a call knows when its caller gives up', async (t) => {
@@ -41,4 +45,27 @@ test('a call knows when its caller gives up', async (t) => {
   const [first = 0, second] = deadlines;
   assert.ok(first > before + 15_000 && first <= Date.now() + 20_000, `deadline ${first}`);
   assert.equal(second, Number.POSITIVE_INFINITY);
+
+  // Longer than any timer: 24 days and more.
+  for (const timeout of ['2147484S', '99999999M', '99999999H']) {
+    await check(path, timeout);
+    assert.equal(deadlines.at(-1), Number.POSITIVE_INFINITY, timeout);
+  }
 });
+
+async function check(path: string, timeout: string): Promise<void> {
+  const session = connectHttp2('http://localhost', { createConnection: () => connect(path) });
+  const stream = session.request({
+    ':method': 'POST',
+    ':path': methodPath(Health.method.check),
+    'content-type': 'application/grpc',
+    'grpc-timeout': timeout,
+    te: 'trailers',
+  });
+  const trailers = once(stream, 'trailers') as Promise<[Record<string, unknown>]>;
+  setTimeout(() => stream.end(new Uint8Array(5)), 20); // time enough to be late
+  stream.resume();
+  const [{ 'grpc-status': status }] = await trailers;
+  session.destroy();
+  assert.equal(status, '0', timeout);
+}

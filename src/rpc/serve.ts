@@ -9,9 +9,11 @@ import {
 } from '@grpc/grpc-js';
 import { Fault } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
+import { type CallBudget, noBudget } from './call-budget.ts';
 import { type Callers, callerKeeper, type OpenCalls } from './callers.ts';
 import { passOverDeadStreams } from './dead-streams.ts';
 import { boundHeldRequests } from './held-requests.ts';
+import { passOverLongDeadlines } from './long-deadlines.ts';
 import { register } from './serve-method.ts';
 import type { BoundService } from './service.ts';
 import { answerUnknownMethods } from './unknown-method.ts';
@@ -63,6 +65,8 @@ export type RpcServerOptions<Peer, Context> = {
   readonly maxConnectionAgeGraceMilliseconds?: number;
   /** Of what one connection has not read yet, and of its tables; beyond it new calls on it are refused. */
   readonly maxConnectionMegabytes?: number;
+  /** What calls of this peer's connections may take together, beside what each connection may. */
+  readonly budgetOf?: (peer: Peer) => CallBudget;
   /** How long a connection may say nothing before it is asked for a sign of life; for tests. */
   readonly keepAliveMilliseconds?: number;
 };
@@ -130,10 +134,13 @@ export function createRpcServer<Peer, Context>(
   });
   // It would write what callers sent on standard error, past our log.
   setLogVerbosity(logVerbosity.NONE);
-  boundHeldRequests(server, {
-    atOnce: options.maxHeldBytes ?? DEFAULT_MAX_HELD_BYTES,
-    each: maxReceiveBytes,
-  });
+  const budgets = new WeakMap<object, CallBudget>();
+  boundHeldRequests(
+    server,
+    { atOnce: options.maxHeldBytes ?? DEFAULT_MAX_HELD_BYTES, each: maxReceiveBytes },
+    (interceptors) => budgets.get(interceptors as object) ?? noBudget,
+  );
+  passOverLongDeadlines(server);
   passOverDeadStreams(server);
   answerUnknownMethods(server, new Set(options.services.map(({ desc }) => desc.typeName)));
   const callers: Callers<Peer> = new WeakMap();
@@ -179,10 +186,12 @@ export function createRpcServer<Peer, Context>(
         return;
       }
       const open: OpenCalls = new Set();
+      const interceptors = [callerKeeper(callers, peer, open)];
       const credentials = experimental.createServerCredentialsWithInterceptors(
         ServerCredentials.createInsecure(),
-        [callerKeeper(callers, peer, open)],
+        interceptors,
       );
+      if (options.budgetOf !== undefined) budgets.set(interceptors, options.budgetOf(peer));
       const connection = { socket, injector: server.createConnectionInjector(credentials), open };
       connections.add(connection);
       // Without destroy() every closed connection would leave an HTTP/2 server behind.

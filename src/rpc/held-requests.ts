@@ -1,5 +1,6 @@
 import { constants, type ServerHttp2Stream } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
+import type { CallBudget } from './call-budget.ts';
 
 /** What grpc-js does with each new stream; the version is pinned, and a test tells when it no longer does. */
 type StreamHandler = (interceptors: unknown, stream: ServerHttp2Stream, headers: unknown) => void;
@@ -13,39 +14,68 @@ export type HeldBytes = {
 
 /**
  * Bounds what the requests of one connection take at once: those that are not whole yet, those that wait for their
- * turn, and those that are worked on. grpc-js holds each of thousands of them up to its greatest size. The stream that
- * goes beyond is reset, which clients understand as "exhausted".
+ * turn, and those that are worked on; and what those of all connections take that have one budget. grpc-js holds each
+ * of thousands of them up to its greatest size. The stream that goes beyond is reset, which clients understand as
+ * "exhausted". A connection is known by the interceptors that were given with it.
  */
-export function boundHeldRequests(server: Server, { atOnce, each }: HeldBytes): void {
+export function boundHeldRequests(
+  server: Server,
+  { atOnce, each }: HeldBytes,
+  budgetOf: (interceptors: unknown) => CallBudget,
+): void {
   const handlers = server as unknown as { _streamHandler: StreamHandler };
   const handle = handlers._streamHandler.bind(server);
-  const connections = new WeakMap<object, { held: number }>();
+  const connections = new WeakMap<object, ConnectionBytes>();
   handlers._streamHandler = (interceptors, stream, headers) => {
     const { session } = stream;
     if (session !== undefined) {
-      const connection = connections.get(session) ?? { held: 0 };
+      const connection = connections.get(session) ?? new ConnectionBytes(atOnce);
       connections.set(session, connection);
-      watch(stream, connection, atOnce, new MessageGauge(each));
+      const budget = budgetOf(interceptors);
+      if (!budget.open()) {
+        stream.once('error', () => {});
+        stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        return;
+      }
+      watch(stream, [connection, budget], new MessageGauge(each));
+      stream.once('close', () => {
+        budget.close();
+      });
     }
     handle(interceptors, stream, headers);
   };
 }
 
+class ConnectionBytes implements Pick<CallBudget, 'hold'> {
+  readonly #max: number;
+  #held = 0;
+
+  constructor(max: number) {
+    this.#max = max;
+  }
+
+  hold(bytes: number): boolean {
+    if (this.#held + bytes > this.#max) return false;
+    this.#held += bytes;
+    return true;
+  }
+}
+
 /** grpc-js, which comes next, pauses the stream; what it then reads is seen here first. */
 function watch(
   stream: ServerHttp2Stream,
-  connection: { held: number },
-  maxBytes: number,
+  budgets: readonly Pick<CallBudget, 'hold'>[],
   message: MessageGauge,
 ): void {
-  let held = 0;
-  const hold = (bytes: number) => {
-    connection.held += bytes - held;
-    held = bytes;
-  };
+  const held = budgets.map(() => 0);
+  const hold = (bytes: number) =>
+    budgets.every((budget, index) => {
+      const fits = budget.hold(bytes - (held[index] ?? 0));
+      if (fits) held[index] = bytes;
+      return fits;
+    });
   stream.on('data', (chunk: Buffer) => {
-    hold(message.add(chunk));
-    if (connection.held > maxBytes) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (!hold(message.add(chunk))) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
   });
   stream.once('close', () => {
     hold(0);

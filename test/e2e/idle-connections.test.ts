@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { MAX_CONNECTIONS_PER_USER } from '../../src/agent/endpoint/connection-limit.ts';
+import { WORKLOAD_MAXIMA } from '../../src/agent/endpoint/user-limits.ts';
 import { eventually } from '../kit/programs.ts';
 import { IdleConnections, openFilesLimit } from '../kit/raw-connections.ts';
 import { notRoot } from '../kit/toolchain.ts';
@@ -35,8 +35,8 @@ test('a user who opens ten thousand connections holds as many as are allowed, an
   await idle.make({ path: domain.agentSocket }, CONNECTIONS);
   assert.equal(idle.failed, 0);
   await eventually(
-    () => idle.open === MAX_CONNECTIONS_PER_USER,
-    `${MAX_CONNECTIONS_PER_USER} connections; there are ${idle.open}`,
+    () => idle.open === WORKLOAD_MAXIMA.connections,
+    `${WORKLOAD_MAXIMA.connections} connections; there are ${idle.open}`,
   );
   await domain.agent.says(/level=warning msg="Too many connections of one user/);
 
@@ -50,7 +50,7 @@ test('a user who opens ten thousand connections holds as many as are allowed, an
   // This one is not, until there is room again.
   using late = new Workload(domain.agentSocket);
   await assert.rejects(late.x509(), { kind: 'unavailable' });
-  assert.equal(idle.open, MAX_CONNECTIONS_PER_USER);
+  assert.equal(idle.open, WORKLOAD_MAXIMA.connections);
   idle.close();
   await eventually(
     () =>

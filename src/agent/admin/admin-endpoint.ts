@@ -2,9 +2,9 @@ import type { Clock } from '../../base/clock.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { BoundService } from '../../rpc/service.ts';
-import { ConnectionLimit, MAX_CONNECTIONS_PER_USER } from '../endpoint/connection-limit.ts';
 import { serveLocal } from '../endpoint/local-endpoint.ts';
 import { makeSocketFolder } from '../endpoint/socket-folder.ts';
+import { ADMIN_MAXIMA, userLimits } from '../endpoint/user-limits.ts';
 import { type CallDeps, type WorkloadCall, workloadCalls } from '../workload-api/call.ts';
 
 export type AdminEndpointOptions = {
@@ -30,7 +30,8 @@ export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise
     directoryMode: DIRECTORY_MODE,
     services,
     intercept: workloadCalls(calls),
-    limit: new ConnectionLimit(MAX_CONNECTIONS_PER_USER, clock, log),
+    limits: userLimits(ADMIN_MAXIMA, { clock, log }),
+    maxCallsOfConnection: ADMIN_MAXIMA.calls,
     metrics,
     log,
   });

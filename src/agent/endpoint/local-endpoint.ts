@@ -7,10 +7,10 @@ import { peerCredentials } from '../../rpc/peer-credentials.ts';
 import { createRpcServer, type Interceptor, type RpcServer } from '../../rpc/serve.ts';
 import type { BoundService } from '../../rpc/service.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
-import type { ConnectionLimit } from './connection-limit.ts';
 import { countedCalls } from './counted-calls.ts';
 import { DepartedCallers } from './departed-callers.ts';
 import { type Peer, watchPeer } from './peer.ts';
+import type { UserLimits } from './user-limits.ts';
 
 export type LocalEndpointOptions = {
   readonly socketPath: string;
@@ -20,7 +20,9 @@ export type LocalEndpointOptions = {
   readonly directoryMode: number;
   readonly services: readonly BoundService<WorkloadCall>[];
   readonly intercept: Interceptor<Peer, WorkloadCall>;
-  readonly limit: ConnectionLimit;
+  readonly limits: UserLimits;
+  /** More on one connection wait for their turn; by default a thousand. */
+  readonly maxCallsOfConnection?: number;
   readonly metrics: Metrics;
   readonly log: Log;
 };
@@ -35,13 +37,17 @@ const MAX_HELD_BYTES = 5 * 1024 * 1024;
  * disposed: what is under way then ends at once.
  */
 export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDisposable> {
-  const { socketPath, socketMode, directoryMode, services, limit, log } = options;
+  const { socketPath, socketMode, directoryMode, services, limits, log } = options;
   const rpc = createRpcServer<Peer, WorkloadCall>({
     services,
     intercept: countedCalls(options.intercept, options.metrics),
     log,
     maxReceiveBytes: MAX_REQUEST_BYTES,
     maxHeldBytes: MAX_HELD_BYTES,
+    ...(options.maxCallsOfConnection !== undefined && {
+      maxConcurrentStreams: options.maxCallsOfConnection,
+    }),
+    budgetOf: (peer) => limits.budgetOf(peer),
   });
   const departed = new DepartedCallers(log);
   const connections = new Set<Socket>();
@@ -52,7 +58,7 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
     onConnection: (socket) => {
       connections.add(socket);
       socket.once('close', () => connections.delete(socket));
-      accept(socket, { rpc, limit, departed }).catch((error: unknown) => {
+      accept(socket, { rpc, limits, departed }).catch((error: unknown) => {
         log.warn('Connection failed during accept', { error: error as Error });
         socket.destroy();
       });
@@ -71,20 +77,20 @@ export async function serveLocal(options: LocalEndpointOptions): Promise<AsyncDi
 
 type AcceptDeps = {
   readonly rpc: RpcServer<Peer>;
-  readonly limit: ConnectionLimit;
+  readonly limits: UserLimits;
   readonly departed: DepartedCallers;
 };
 
 /** Binds the connection to its process first; only then is anything read from it. */
-async function accept(socket: Socket, { rpc, limit, departed }: AcceptDeps): Promise<void> {
+async function accept(socket: Socket, { rpc, limits, departed }: AcceptDeps): Promise<void> {
   socket.on('error', () => {}); // 'close' follows
   const { uid } = peerCredentials(socket);
-  if (!limit.acquire(uid)) {
+  if (!limits.connections.acquire(uid)) {
     socket.destroy();
     return;
   }
   socket.once('close', () => {
-    limit.release(uid);
+    limits.connections.release(uid);
   });
   const peer = await watchPeer(socket);
   socket.once('close', () => {

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
+import { connect as connectHttp2, constants } from 'node:http2';
 import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import { until } from '../../../test/kit/agent-world.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
 import { systemClock } from '../../base/clock.ts';
@@ -13,11 +14,13 @@ import { noMetrics } from '../../ops/metrics.ts';
 import { noTracer } from '../../ops/tracing.ts';
 import { dial } from '../../rpc/dial.ts';
 import { healthService } from '../../rpc/health.ts';
+import { methodPath } from '../../rpc/service.ts';
 import { Health } from '../../wire/gen/grpc/health/v1/health_pb.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import { servePublicEndpoint } from './public-endpoint.ts';
+import { type UserMaxima, WORKLOAD_MAXIMA } from './user-limits.ts';
 
-async function serve(maxConnectionsPerUser?: number) {
+async function serve(maxima: Partial<UserMaxima> = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'endpoint-'));
   const socketPath = join(directory, 'a/b/api.sock');
   const lines: LogLine[] = [];
@@ -30,7 +33,7 @@ async function serve(maxConnectionsPerUser?: number) {
     clock: systemClock,
     log: recordingLog(lines),
     apis: 'none',
-    ...(maxConnectionsPerUser !== undefined && { maxConnectionsPerUser }),
+    maximaOfUser: { ...WORKLOAD_MAXIMA, ...maxima },
   });
   return {
     socketPath,
@@ -62,7 +65,7 @@ test('the socket is for everybody, and is gone when it is closed', async () => {
 });
 
 test('a user may hold so many connections; more are closed, and one that ends makes room', async () => {
-  await using place = await serve(3);
+  await using place = await serve({ connections: 3 });
   const held = [await place.connect(), await place.connect(), await place.connect()];
   const fourth = await place.connect();
   await until(() => fourth.closed, 'the end of the fourth');
@@ -71,6 +74,61 @@ test('a user may hold so many connections; more are closed, and one that ends ma
   held[0]?.destroy();
   assert.ok(await eventuallyHealthy(place));
   for (const socket of held) socket.destroy();
+});
+
+describe('over all of their connections, a user may have', () => {
+  const check = methodPath(Health.method.check);
+  const begin = (place: Awaited<ReturnType<typeof serve>>) => {
+    const session = connectHttp2('http://localhost', {
+      createConnection: () => connect(place.socketPath),
+    });
+    return {
+      session,
+      call: (bytes = Buffer.alloc(0)) => {
+        const stream = session.request({
+          ':method': 'POST',
+          ':path': check,
+          'content-type': 'application/grpc',
+          te: 'trailers',
+        });
+        const state = { stream, code: 0 };
+        stream.on('error', () => {});
+        stream.once('close', () => (state.code = stream.rstCode ?? 0));
+        stream.write(bytes);
+        return state;
+      },
+    };
+  };
+  const { NGHTTP2_ENHANCE_YOUR_CALM: ENHANCE_YOUR_CALM } = constants;
+
+  test('so many calls', async () => {
+    await using place = await serve({ calls: 3 });
+    const [first, second] = [begin(place), begin(place)];
+    const held = [first.call(), first.call(), second.call()];
+    await once(second.session, 'remoteSettings');
+    const fourth = second.call();
+    await until(() => fourth.stream.closed, 'the end of the fourth');
+    assert.equal(fourth.code, ENHANCE_YOUR_CALM);
+    assert.equal(place.lines.at(-1)?.message, 'Too many calls of one user; refusing the newest');
+    await assert.rejects(place.isHealthy(), { kind: 'exhausted' });
+    assert.ok(held.every(({ stream }) => !stream.closed));
+    held[0]?.stream.close();
+    assert.ok(await eventuallyHealthy(place));
+    for (const { session } of [first, second]) session.destroy();
+    for (let round = 0; round < 10; round++) assert.ok(await eventuallyHealthy(place));
+  });
+
+  test('so many bytes of requests', async () => {
+    await using place = await serve({ heldBytes: 100_000 });
+    const long = Buffer.concat([Buffer.of(0, 0, 1, 0, 0), Buffer.alloc(40_000)]);
+    const sessions = [begin(place), begin(place), begin(place)];
+    const calls = sessions.map(({ call }) => call(long));
+    await until(() => calls.some(({ stream }) => stream.closed), 'the end of one');
+    assert.equal(calls.filter(({ code }) => code === ENHANCE_YOUR_CALM).length, 1);
+    assert.equal(place.lines.at(-1)?.message, 'Too long requests of one user; refusing the newest');
+    assert.ok(await eventuallyHealthy(place));
+    for (const { session } of sessions) session.destroy();
+  });
 });
 
 /** The server learns of the end of a connection a moment later than its other side. */

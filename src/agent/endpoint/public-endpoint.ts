@@ -7,8 +7,8 @@ import { tracedCalls } from '../../rpc/trace-calls.ts';
 import { isTracedByAgent } from '../tracing.ts';
 import type { WorkloadCall } from '../workload-api/call.ts';
 import { type CallDeps, workloadCalls } from '../workload-api/call.ts';
-import { ConnectionLimit, MAX_CONNECTIONS_PER_USER } from './connection-limit.ts';
 import { serveLocal } from './local-endpoint.ts';
+import { type UserMaxima, userLimits, WORKLOAD_MAXIMA } from './user-limits.ts';
 
 export type PublicEndpointOptions = {
   readonly socketPath: string;
@@ -20,7 +20,7 @@ export type PublicEndpointOptions = {
   readonly log: Log;
   /** How the log names what is served. */
   readonly apis: string;
-  readonly maxConnectionsPerUser?: number;
+  readonly maximaOfUser?: UserMaxima;
 };
 
 /** Anybody on this machine may ask; who they are is found out for each call. */
@@ -43,11 +43,7 @@ export async function servePublicEndpoint(
       // Workloads do not say what their calls are part of.
       parentOf: () => undefined,
     }),
-    limit: new ConnectionLimit(
-      options.maxConnectionsPerUser ?? MAX_CONNECTIONS_PER_USER,
-      clock,
-      log,
-    ),
+    limits: userLimits(options.maximaOfUser ?? WORKLOAD_MAXIMA, { clock, log }),
     metrics,
     log,
   });

@@ -2,12 +2,16 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { VirtualClock } from '../../../test/kit/clock.ts';
 import { type LogLine, recordingLog } from '../../../test/kit/recording-log.ts';
-import { ConnectionLimit } from './connection-limit.ts';
+import { UserLimit } from './user-limit.ts';
 
 function limitOf(max: number) {
   const clock = new VirtualClock();
   const lines: LogLine[] = [];
-  return { clock, lines, limit: new ConnectionLimit(max, clock, recordingLog(lines)) };
+  return {
+    clock,
+    lines,
+    limit: new UserLimit({ max, complaint: 'Too many', clock, log: recordingLog(lines) }),
+  };
 }
 
 test('each user has so many, whatever others hold, and gets one back with each that ends', () => {
@@ -21,6 +25,16 @@ test('each user has so many, whatever others hold, and gets one back with each t
     [1, 1, 2].map((uid) => limit.acquire(uid)),
     [true, false, false],
   );
+});
+
+test('amounts are counted as well as pieces', () => {
+  const { limit } = limitOf(10);
+  assert.deepEqual(
+    [6, 5, 4, 1].map((amount) => limit.acquire(1, amount)),
+    [true, false, true, false],
+  );
+  limit.release(1, 6);
+  assert.ok(limit.acquire(1, 6));
 });
 
 test('a user who is turned away is told of at once, and then each minute', async () => {

@@ -6,7 +6,12 @@
 import { createServer } from 'node:http';
 import { authorizeMemberOf, createMtlsServer, peerIdOf, X509Source } from 'steeple/workload';
 
-await using source = await X509Source.open();
+// Without an agent, or an entry, it waits until there are: it should say so.
+await using source = await X509Source.open({
+  failed: (error) => {
+    console.error(`waiting for an identity: ${String(error)}`);
+  },
+});
 const me = source.svid.id.toString();
 
 const http = createServer((request, response) => {

@@ -9,7 +9,12 @@ import { text } from 'node:stream/consumers';
 import { authorizeId, MtlsAgent, X509Source } from 'steeple/workload';
 
 const [, , db = 'spiffe://example.org/db'] = process.argv;
-await using source = await X509Source.open();
+// Without an agent, or an entry, it waits until there are: it should say so.
+await using source = await X509Source.open({
+  failed: (error) => {
+    console.error(`waiting for an identity: ${String(error)}`);
+  },
+});
 const agent = new MtlsAgent({ source, authorize: authorizeId(db) });
 const port = Number(process.env['PORT'] ?? 8443);
 const response = await new Promise<IncomingMessage>((resolve, reject) => {

@@ -6,6 +6,7 @@ import type {
 } from '../../wire/gen/spiffe/broker/api_pb.ts';
 import { withoutDuplicateHints } from '../cache/hint-rule.ts';
 import { jwtSvidOf } from '../workload-api/jwt-svid-of.ts';
+import { requireAudience } from '../workload-api/require-audience.ts';
 import type { BrokerCall } from './call.ts';
 import type { BrokerApiDeps } from './service.ts';
 
@@ -15,10 +16,7 @@ export async function fetchJwtSvid(
   { reference, audience }: Pick<FetchJWTSVIDRequest, 'reference' | 'audience'>,
   call: BrokerCall,
 ): Promise<MessageInitShape<typeof FetchJWTSVIDResponseSchema>> {
-  if (audience.length === 0) {
-    call.log.error('Missing required audience parameter');
-    throw new Fault('invalid', 'audience must be specified');
-  }
+  requireAudience(audience, call);
   const selectors = await call.resolve(reference);
   const matching = deps.identities.matchingEntries(selectors).map((entry) => ({ entry }));
   const entries = withoutDuplicateHints(matching, call.log).map(({ entry }) => entry);

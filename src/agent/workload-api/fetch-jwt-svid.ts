@@ -1,5 +1,4 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
-import { Fault } from '../../base/fault.ts';
 import type {
   JWTSVIDRequest,
   JWTSVIDResponseSchema,
@@ -10,6 +9,7 @@ import type { WorkloadApiDeps } from './deps.ts';
 import { jwtSvidOf } from './jwt-svid-of.ts';
 import { noIdentity } from './no-identity.ts';
 import { requestedEntries, requestedId } from './requested-entries.ts';
+import { requireAudience } from './require-audience.ts';
 
 /** One token for each identity of the caller, or for the one that it names (`reference/agent.md` §4.3). */
 export async function fetchJwtSvid(
@@ -17,10 +17,7 @@ export async function fetchJwtSvid(
   { audience, spiffeId }: JWTSVIDRequest,
   call: WorkloadCall,
 ): Promise<MessageInitShape<typeof JWTSVIDResponseSchema>> {
-  if (audience.length === 0) {
-    call.log.error('Missing required audience parameter');
-    throw new Fault('invalid', 'audience must be specified');
-  }
+  requireAudience(audience, call);
   const wanted = requestedId(spiffeId, call);
   const selectors = await callerSelectors(deps, call);
   const entries = requestedEntries(deps, selectors, wanted, call);

@@ -7,6 +7,7 @@ import type {
 import { spiffeIdToProto } from '../../../wire/spiffe-id.ts';
 import type { WorkloadCall } from '../../workload-api/call.ts';
 import { jwtSvidOf } from '../../workload-api/jwt-svid-of.ts';
+import { requireAudience } from '../../workload-api/require-audience.ts';
 import type { DelegatedIdentityDeps } from './deps.ts';
 import { requireDelegate } from './require-delegate.ts';
 import { targetSelectors } from './target-selectors.ts';
@@ -18,10 +19,7 @@ export async function fetchJwtSvids(
   call: WorkloadCall,
 ): Promise<MessageInitShape<typeof FetchJWTSVIDsResponseSchema>> {
   const { audience } = request;
-  if (audience.length === 0) {
-    call.log.error('Missing required audience parameter');
-    throw new Fault('invalid', 'audience must be specified');
-  }
+  requireAudience(audience, call);
   requireDelegate(deps, await call.attest(), call);
   const selectors = await targetSelectors(deps, request, call);
   const entries = deps.identities

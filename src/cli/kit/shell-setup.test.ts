@@ -92,6 +92,13 @@ for (const [name, others] of [
   });
 }
 
+test('leaves a file as it was', async (t) => {
+  const { run, text } = await account(t, { '.bashrc': 'a\n\nb\n' });
+  assert.deepEqual(await run(['-autocomplete-install']), DONE);
+  assert.deepEqual(await run(['-autocomplete-uninstall']), DONE);
+  assert.equal(await text('.bashrc'), 'a\n\nb\n');
+});
+
 test('what another tool has loaded in zsh is not loaded twice', async (t) => {
   const { run, text } = await account(t, { '.zshrc': `${ZSH_LOADS}\n` });
   await run(['-autocomplete-install']);

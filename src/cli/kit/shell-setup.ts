@@ -89,7 +89,9 @@ function startUpFile(path: string, line: string, before?: string): Shell {
     },
     async uninstall() {
       const lines = (await read(path)).split('\n');
-      const kept = lines.filter((each) => each !== line);
+      // With the empty line that was added before it.
+      const isOurs = (at: number) => lines[at] === line;
+      const kept = lines.filter((each, at) => !isOurs(at) && !(each === '' && isOurs(at + 1)));
       if (kept.length === lines.length) throw new Fault('not-found', `not installed in ${path}`);
       await replace(path, kept.join('\n'));
     },

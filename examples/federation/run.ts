@@ -2,7 +2,7 @@
  * Two companies that trust each other's identities: a broker's web page shows stock quotes, which it fetches every
  * second over mTLS from the stock market. Everything runs until Ctrl-C.
  *
- *   node examples/federation/run.ts [https_spiffe | https_web]
+ *   node_modules/.bin/node examples/federation/run.ts [https_spiffe | https_web]
  */
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';

@@ -1,7 +1,7 @@
 /**
  * A service that answers whoever is a member of its own trust domain, and says who that is.
  *
- *   SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent.sock node examples/node-mtls/db.ts
+ *   SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent.sock node_modules/.bin/node examples/node-mtls/db.ts
  */
 import { createServer } from 'node:http';
 import { authorizeMemberOf, createMtlsServer, peerIdOf, X509Source } from 'steeple/workload';

@@ -1,7 +1,7 @@
 /**
  * Calls the service, and nobody who only claims to be it.
  *
- *   SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent.sock node examples/node-mtls/web.ts spiffe://example.org/db
+ *   SPIFFE_ENDPOINT_SOCKET=unix:///run/spire/agent.sock node_modules/.bin/node examples/node-mtls/web.ts spiffe://example.org/db
  */
 import type { IncomingMessage } from 'node:http';
 import { get } from 'node:https';

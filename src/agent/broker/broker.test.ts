@@ -1,4 +1,6 @@
 import assert from 'node:assert/strict';
+import { once } from 'node:events';
+import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { type ConnectionOptions, connect } from 'node:tls';
@@ -297,6 +299,20 @@ async function shakesHands(
   socket.destroy();
   return agreed;
 }
+
+test('who connects and says nothing keeps no broker out', async (t) => {
+  await using here = await place();
+  for (let i = 0; i < 1100; i++) {
+    const silent = connectTcp({ host: '127.0.0.1', port: here.port }).on('error', () => {});
+    t.after(() => silent.destroy());
+    await once(silent, 'connect');
+  }
+  const api = (await here.connect('tcp')).client(API);
+  const { svids } = await first(
+    api.subscribeToX509SVID(reference(pid(1)), { headers, timeoutMilliseconds: 5000 }),
+  );
+  assert.equal(svids.length, 1);
+});
 
 describe('the header', () => {
   for (const [why, given] of [

@@ -1,5 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { Fault, reasonOf } from '../../base/fault.ts';
+import { createStrangers, type Strangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import { reflectionServices } from '../../rpc/reflection.ts';
@@ -31,6 +32,8 @@ const SOCKET_MODE = 0o770;
 const DIRECTORY_MODE = 0o755;
 /** A node has few brokers, and each keeps one or two. */
 const MAX_CONNECTIONS = 1000;
+/** Of those over TCP who have not shown yet who they are: whoever is silent must not keep a broker out. */
+const MAX_STRANGERS = 500;
 
 /** Serves the Broker API where it is configured, until it is disposed; what is under way then ends at once. */
 export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
@@ -52,6 +55,7 @@ export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
     log.info('SPIFFE Broker Endpoint has stopped');
   });
   opened.use(rpc);
+  const strangers = createStrangers(MAX_STRANGERS);
   const tls = (network: BrokerPeer['network']) =>
     brokerTls(network, {
       ...deps,
@@ -59,10 +63,11 @@ export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
       requirePostQuantum,
       log,
       onPeer: (socket, peer) => {
+        strangers.isKnown(socket);
         rpc.inject(socket, peer);
       },
     });
-  await listenEverywhere(settings, tls, opened, log);
+  await listenEverywhere(settings, { tls, strangers, opened, log });
   log.info('Starting SPIFFE Broker Endpoint');
   opened.defer(() => {
     log.info('Stopping SPIFFE Broker Endpoint');
@@ -70,11 +75,16 @@ export async function startBroker(deps: BrokerDeps): Promise<AsyncDisposable> {
   return opened.move();
 }
 
+type ListenDeps = {
+  readonly tls: (network: BrokerPeer['network']) => ReturnType<typeof brokerTls>;
+  readonly strangers: Strangers;
+  readonly opened: AsyncDisposableStack;
+  readonly log: Log;
+};
+
 async function listenEverywhere(
   { socketPath, bindAddress }: BrokerSettings,
-  tls: (network: BrokerPeer['network']) => ReturnType<typeof brokerTls>,
-  opened: AsyncDisposableStack,
-  log: Log,
+  { tls, strangers, opened, log }: ListenDeps,
 ): Promise<void> {
   const connections = new Set<Socket>();
   opened.defer(() => {
@@ -84,6 +94,7 @@ async function listenEverywhere(
     const secured = tls(network);
     return (socket: Socket): void => {
       connections.add(socket);
+      if (network === 'tcp') strangers.add(socket);
       socket.once('close', () => connections.delete(socket));
       socket.on('error', () => {}); // 'close' follows
       secured.accept(socket);

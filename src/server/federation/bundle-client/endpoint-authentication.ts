@@ -1,4 +1,6 @@
-import { checkServerIdentity, getCACertificates, type TLSSocket } from 'node:tls';
+import type { X509Certificate } from 'node:crypto';
+import { isIP } from 'node:net';
+import { getCACertificates, type TLSSocket } from 'node:tls';
 import { type Clock, unixSeconds } from '../../../base/clock.ts';
 import { Fault } from '../../../base/fault.ts';
 import { goQuote } from '../../../base/go-quote.ts';
@@ -41,12 +43,10 @@ export const webAuthentication = (
 ): EndpointAuthentication => ({
   authorities,
   async verify(socket, host) {
-    const certificate = socket.getPeerCertificate();
-    const wrongName = checkServerIdentity(host, certificate);
-    if (wrongName !== undefined) throw new WrongNameFault(wrongName.message, presentedId(socket));
-    // Node falls back on the common name, which RFC 6125 §6.4.4 lets nobody do who has a choice.
-    if (certificate.subjectaltname === undefined) {
-      throw new WrongNameFault('x509: certificate has no subject alternative names', undefined);
+    const certificate = socket.getPeerX509Certificate();
+    if (certificate === undefined || !isFor(host, certificate)) {
+      const names = hostNames(certificate?.subjectAltName);
+      throw new WrongNameFault(wrongName(host, names), presentedId(socket));
     }
     if (!socket.authorized) throw unverified(String(socket.authorizationError));
   },
@@ -60,6 +60,34 @@ export class WrongNameFault extends Fault {
     super('unauthenticated', `tls: failed to verify certificate: ${message}`);
     this.spiffeId = spiffeId;
   }
+}
+
+/** Never by the common name, which RFC 6125 §6.4.4 lets nobody go by who has a choice. */
+const isFor = (host: string, certificate: X509Certificate): boolean =>
+  (isIP(host) === 0
+    ? certificate.checkHost(host, { subject: 'never', partialWildcards: false })
+    : certificate.checkIP(host)) !== undefined;
+
+type HostNames = { readonly dns: readonly string[]; readonly ip: readonly string[] };
+
+/** Of Node's text of a certificate's names, only for a person to read: `DNS:a.test, IP Address:192.0.2.1`. */
+function hostNames(text = ''): HostNames {
+  const after = (start: string) =>
+    text
+      .split(', ')
+      .filter((name) => name.startsWith(start))
+      .map((name) => name.slice(start.length));
+  return { dns: after('DNS:'), ip: after('IP Address:') };
+}
+
+/** In Go's words. */
+function wrongName(host: string, { dns, ip }: HostNames): string {
+  const isAddress = isIP(host) !== 0;
+  const valid = (isAddress ? ip : dns).join(', ');
+  if (valid !== '') return `x509: certificate is valid for ${valid}, not ${host}`;
+  return isAddress
+    ? `x509: cannot validate certificate for ${host} because it doesn't contain any IP SANs`
+    : `x509: certificate is not valid for any names, but wanted to match ${host}`;
 }
 
 function presentedId(socket: TLSSocket): SpiffeId | undefined {

@@ -8,6 +8,7 @@ import { serveHttps, WebOfTrust } from '../../../../test/kit/https-endpoint.ts';
 import { freePort } from '../../../../test/kit/programs.ts';
 import { type Emitted, recordingMetrics } from '../../../../test/kit/recording-metrics.ts';
 import { systemClock } from '../../../base/clock.ts';
+import { nameDer } from '../../../crypto/x509/name.ts';
 import { type Bundle, emptyBundle } from '../../../spiffe/bundle.ts';
 import { writeBundleDocument } from '../../../spiffe/bundle-document.ts';
 import type { BundleEndpointProfile } from '../../../spiffe/federation-relationship.ts';
@@ -196,17 +197,28 @@ const hostile: readonly [what: string, world: () => Promise<World>, error: strin
   [
     'shows an SVID instead of a certificate of the web',
     async () => ({ profile: onTheWeb }),
-    `${FETCH} failed to authenticate bundle endpoint using web authentication but the server certificate contains SPIFFE ID "${SERVER}": maybe use https_spiffe instead of https_web: Get "URL": tls: failed to verify certificate:`,
+    `${FETCH} failed to authenticate bundle endpoint using web authentication but the server certificate contains SPIFFE ID "${SERVER}": maybe use https_spiffe instead of https_web: Get "URL": tls: failed to verify certificate: x509: certificate is not valid for any names, but wanted to match localhost`,
   ],
   [
     'has a certificate for another name',
-    async () => ({ holder: await authority.web(['other.test']), profile: onTheWeb }),
-    `${TLS} Hostname/IP does not match certificate's altnames: Host: localhost. is not in the cert's altnames: DNS:other.test`,
+    async () => ({ holder: await authority.web(['other.test', 'more.test']), profile: onTheWeb }),
+    `${TLS} x509: certificate is valid for other.test, more.test, not localhost`,
   ],
   [
     'has a certificate without names',
     async () => ({ holder: await authority.web([]), profile: onTheWeb }),
-    TLS,
+    `${TLS} x509: certificate is not valid for any names, but wanted to match localhost`,
+  ],
+  [
+    'has its name only where no name of a host belongs',
+    async () => ({
+      holder: await authority.web([], {
+        uris: ['https://elsewhere.test'],
+        subject: nameDer([['CN', 'localhost']]),
+      }),
+      profile: onTheWeb,
+    }),
+    `${TLS} x509: certificate is not valid for any names, but wanted to match localhost`,
   ],
   [
     'has a certificate that nobody vouches for',

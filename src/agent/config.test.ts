@@ -581,6 +581,14 @@ test('limits are numbers by method', async () => {
   assert.equal(rateLimits.stream_secrets, 0);
 });
 
+test('post-quantum keys are for the scrapes of metrics too, as in SPIRE', async () => {
+  const telemetry = 'telemetry { Prometheus { port = 1 tls { use_spire_svid = true } } }';
+  const required = async (experimental: string) =>
+    (await load(agent(experimental, telemetry))).telemetry.prometheus?.tls?.postQuantumOnly;
+  assert.equal(await required('experimental { require_pq_kem = true }'), true);
+  assert.equal(await required(''), undefined);
+});
+
 test('what changes nothing is no reason not to run', async () => {
   const config = await load(
     agent(

@@ -9,6 +9,7 @@ import type { ConfigEnv } from '../../ops/config-env.ts';
 import type { Log } from '../../ops/log.ts';
 import type { LogSettings } from '../../ops/open-log.ts';
 import { profilingSettings } from '../../ops/profiling/profiling-settings.ts';
+import { withPostQuantumTls } from '../../ops/telemetry-settings.ts';
 import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
@@ -131,7 +132,9 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
     rateLimits: rateLimits(agent.experimental.rateLimits),
     broker: agent.experimental.broker && brokerSettings(agent.experimental.broker, env.cwd),
     plugins,
-    telemetry: reading.telemetry,
+    telemetry: agent.experimental.requirePqKem
+      ? withPostQuantumTls(reading.telemetry)
+      : reading.telemetry,
     healthChecks: reading.healthChecks,
     featureFlags: agent.experimental.featureFlags,
     unsupported: findUnsupported(plugins, reading.telemetry),

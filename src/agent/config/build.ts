@@ -25,6 +25,7 @@ import { brokerSettings, checkBroker } from './broker.ts';
 import type { MergedAgent } from './merge.ts';
 import type { RateLimitSettings } from './rate-limits.ts';
 import type { AgentReading } from './reading.ts';
+import { tellOddities } from './tell-oddities.ts';
 import { findUnsupported } from './unsupported.ts';
 
 export type BuildDeps = {
@@ -97,7 +98,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
   }
   const availabilityTargetSeconds = readAvailabilityTarget(deps);
   checkRateLimits(deps);
-  if (problems.none) warn(deps);
+  if (problems.none) tellOddities(deps);
   problems.throwIfAny();
   if (trustDomain === undefined) throw new Error('unreachable: a problem without a complaint');
   const plugins = (reading.plugins ?? []).filter(({ enabled }) => enabled);
@@ -283,38 +284,3 @@ function bundleSource({ reading, merged, env }: FinishDeps): ConfiguredBundleSou
   }
   return { kind: 'insecure' };
 }
-
-/** What is odd but no mistake (`reference/agent.md` §1.10). */
-function warn({ reading, log }: FinishDeps): void {
-  const { sds, experimental } = reading.agent;
-  if (sds.defaultBundleName === sds.defaultAllBundlesName) {
-    log.warn(
-      'The "default_bundle_name" and "default_all_bundles_name" configurables have the same value. "default_all_bundles_name" will be ignored. Please configure distinct values or use the defaults. This will be a configuration error in a future release.',
-    );
-  }
-  if (experimental.useSyncAuthorizedEntries !== undefined) {
-    log.warn(
-      "The 'use_sync_authorized_entries' configuration is deprecated. The option to disable it will be removed in SPIRE 1.13.",
-      { alert: true, alert_type: 'deprecated_config' },
-    );
-  }
-  if (isExperimental(experimental)) {
-    log.warn(
-      'Experimental features have been enabled. Please see doc/upgrading.md for upgrade and compatibility considerations for experimental features.',
-    );
-  }
-  for (const flag of experimental.featureFlags) {
-    log.warn(`Developer feature flag "${flag}" has been enabled`);
-  }
-}
-
-/** Whether any value differs from that of a section that is not there. */
-const isExperimental = (experimental: AgentReading['agent']['experimental']): boolean =>
-  experimental.syncInterval !== '' ||
-  experimental.jwtSvidCacheHitTimeout !== '' ||
-  experimental.useSyncAuthorizedEntries !== undefined ||
-  experimental.requirePqKem ||
-  experimental.keepSvidsOnDisk ||
-  experimental.broker !== undefined ||
-  experimental.featureFlags.length > 0 ||
-  experimental.rateLimits.some(({ limit }) => limit !== 0);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { type TestContext, test } from 'node:test';
-import { runProgram, steeple } from '../kit/programs.ts';
+import { eventually, runProgram, steeple } from '../kit/programs.ts';
 import { startTrustDomain, type TrustDomainProcesses } from '../kit/trust-domain.ts';
 import { workloadOf } from '../kit/workload.ts';
 
@@ -18,14 +18,16 @@ test('tells what an entry lacks, in the command and in the log', async (t) => {
   const domain = await start(t, 'log_selectors = ["unix:uid"]');
   const id = await domain.createEntry('/web', [`unix:uid:${uid}`, 'unix:gid:54321']);
   const workload = workloadOf(t, domain.agentSocket);
-  await workload.has();
-  const seen = domain.agent.stdout.length;
-  await workload.has();
-  const line = domain.agent.stdout
-    .slice(seen)
-    .split('\n')
-    .find((one) => one.includes('No identity issued'));
+  const lines = () => domain.agent.stdout.split('\n');
+  const tells = (one: string) => one.includes('No identity issued') && one.includes(id);
+  // Until the agent knows the entry.
+  await eventually(async () => {
+    await workload.has();
+    return lines().some(tells);
+  }, 'a line that names the entry');
+  const line = lines().find(tells);
   assert.match(line ?? '', new RegExp(` nearest_entry=${id} nearest_lacks=1 `));
+  assert.match(line ?? '', / explain="steeple explain -socketPath \/\S+ -pid PID" /);
   assert.match(line ?? '', new RegExp(` selectors="unix:uid:${uid}" `));
   assert.doesNotMatch(line ?? '', /54321/, 'log_selectors does not allow this one');
 

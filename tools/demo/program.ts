@@ -28,6 +28,10 @@ export class DemoProgram {
     this.#ended.catch(() => {});
   }
 
+  get #runs(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
   /** All that it wrote; throws unless it ends with the expected exit code. */
   async result(expectedCode = 0): Promise<string> {
     const code = await this.#ended;
@@ -38,7 +42,7 @@ export class DemoProgram {
   }
 
   async stop(): Promise<void> {
-    if (this.child.exitCode === null && this.child.signalCode === null) this.child.kill('SIGTERM');
+    if (this.#runs) this.child.kill('SIGTERM');
     await this.#ended;
   }
 
@@ -46,7 +50,7 @@ export class DemoProgram {
   async until(condition: () => boolean | Promise<boolean>): Promise<void> {
     const deadline = Date.now() + PATIENCE_MILLISECONDS;
     while (!(await condition())) {
-      if (this.child.exitCode !== null || Date.now() > deadline) {
+      if (!this.#runs || Date.now() > deadline) {
         throw new Error(`${this.child.spawnargs.join(' ')} is not ready:\n${this.output}`);
       }
       await pause(20);

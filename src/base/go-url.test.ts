@@ -12,6 +12,7 @@ const printed: readonly [url: string, text: string][] = [
   ['https://b.test/a%2fb', 'https://b.test/a%2fb'],
   ['https://b.test/a%2fb c', 'https://b.test/a/b%20c'],
   ['https://b.test/ü', 'https://b.test/%C3%BC'],
+  ['https://bü.test/', 'https://b%C3%BC.test/'],
   ["https://b.test/a'b", "https://b.test/a'b"],
   ['https:opaque', 'https:opaque'],
   ['', ''],

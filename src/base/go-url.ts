@@ -50,7 +50,7 @@ type Parts = {
 const written = ({ scheme, authority, path, query, fragment }: Parts): string =>
   [
     scheme === '' ? '' : `${scheme}:`,
-    authority === undefined ? '' : `//${authority}`,
+    authority === undefined ? '' : `//${asciiHost(authority)}`,
     escaped(path, PATH_KEPT),
     query === undefined ? '' : `?${query}`,
     fragment === undefined ? '' : `#${escaped(fragment, FRAGMENT_KEPT)}`,
@@ -121,6 +121,12 @@ function checkEscapes(text: string, allowed: (pair: string) => boolean = () => t
 const PATH_KEPT = /[^A-Za-z0-9\-_.~$&+,/:;=@]/gu;
 const FRAGMENT_KEPT = /[^A-Za-z0-9\-_.~$&+,/:;=@!()*?]/gu;
 const WELL_WRITTEN = /^[A-Za-z0-9\-_.~!$&'()*+,;=:@[\]%/]*$/;
+
+/** Go prints the bytes of a host that is not ASCII. */
+const asciiHost = (authority: string): string =>
+  authority.replace(/[\u0080-\u{10ffff}]/gu, (character) =>
+    [...Buffer.from(character)].map((byte) => `%${hex(String.fromCharCode(byte))}`).join(''),
+  );
 
 function escaped(text: string, kept: RegExp): string {
   checkEscapes(text);

@@ -56,3 +56,12 @@ test('who is refused all the time does not have everything compared each time', 
   await clock.advance({ seconds: 1 });
   assert.ok(isTold());
 });
+
+test('with thousands of entries it is told more seldom: comparing must not take all the time', () => {
+  const entries = Array.from({ length: 50_000 }, (_, index) =>
+    authorizedEntry(`e${index}`, [`unix:uid:${index + 2}`, 'unix:gid:1']),
+  );
+  const { facts } = factsOf({ entries });
+  const told = Array.from({ length: 10 }, () => Object.keys(facts(caller, () => true)).length > 0);
+  assert.deepEqual(told, [true, ...Array<boolean>(9).fill(false)]);
+});

@@ -6,6 +6,9 @@ import { nearEntries } from './near-entries.ts';
 
 /** Entries are compared for so many refusals a second; whoever is refused more often is told of more shortly. */
 const PER_SECOND = 10;
+/** With thousands of entries a comparison takes long: then no more than this part of the time goes into them. */
+const MAX_SHARE = 0.02;
+const LONG_MILLISECONDS = 1;
 
 export type RefusalFactsDeps = {
   readonly status: AgentStatus;
@@ -24,11 +27,15 @@ export function createRefusalFacts(deps: RefusalFactsDeps): RefusalFacts {
   const { status, clock } = deps;
   const explain = whereToAsk(deps);
   const bucket = new TokenBucket(PER_SECOND, PER_SECOND, clock.now());
+  let restsUntil = -Infinity;
   return (selectors, mayTell) => {
     const now = clock.now();
-    if (bucket.take(1, now, 0) === undefined) return {};
+    const began = performance.now();
+    if (began < restsUntil || bucket.take(1, now, 0) === undefined) return {};
     const { entries, lastSync, lastSyncSuccess } = status;
     const [nearest] = nearEntries(entries, selectors).told;
+    const took = performance.now() - began;
+    if (took > LONG_MILLISECONDS) restsUntil = began + took / MAX_SHARE;
     const lacks = nearest?.lacks.map(({ selector }) => selector) ?? [];
     return {
       explain,

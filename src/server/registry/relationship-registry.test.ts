@@ -33,7 +33,9 @@ function world() {
       return { row: created, bundle: bundle && { rowId: 9, value: bundle } };
     },
     async update(value, _fields, bundle) {
-      return { row: row(1, value), bundle: bundle && { rowId: 9, value: bundle } };
+      const updated = row(1, value);
+      stored.splice(0, 1, updated);
+      return { row: updated, bundle: bundle && { rowId: 9, value: bundle } };
     },
     async delete() {},
   };
@@ -43,7 +45,7 @@ function world() {
     skipped: ({ rowId }) => told.push(rowId),
   });
   const names = () => relationships.rows().map(({ value }) => value.bundleEndpointUrl);
-  return { stored, malformed, told, bundles, relationships, names };
+  return { stored, malformed, told, bundles, relationships, names, store };
 }
 
 test('what is written is remembered, with the bundle that came with it', async () => {
@@ -73,6 +75,29 @@ test('what another server wrote is there once it is read again', async () => {
   assert.equal(relationships.get(TrustDomain.parse('a.test')), undefined);
   assert.ok(relationships.get(TrustDomain.parse('c.test')));
   assert.equal(before.length, 1, 'a list that was handed out stays as it was');
+});
+
+test('what is written while the rows are read is not forgotten', async () => {
+  const { relationships, names, store } = world();
+  await relationships.create(relationship('a.test'));
+  const { all } = store;
+  for (const [write, expected] of [
+    [() => relationships.create(relationship('b.test')), ['https://a.test/', 'https://b.test/']],
+    [
+      () => relationships.update(relationship('a.test', '/next'), new Set()),
+      ['https://a.test/next', 'https://b.test/'],
+    ],
+  ] as const) {
+    // The answer is on its way when the write is done.
+    store.all = async (skipped) => {
+      const rows = await all(skipped);
+      store.all = all;
+      await write();
+      return rows;
+    };
+    await relationships.reload();
+    assert.deepEqual(names(), expected);
+  }
 });
 
 test('a malformed row is told once, and again when it comes back', async () => {

@@ -18,6 +18,9 @@ type Deps = {
   readonly skipped: Skipped;
 };
 
+/** Somebody who writes all the time is read again with the next look. */
+const MAX_TRIES = 3;
+
 export class MemoryRelationships implements RelationshipRegistry {
   readonly #deps: Deps;
   readonly #store: RelationshipStore;
@@ -25,6 +28,8 @@ export class MemoryRelationships implements RelationshipRegistry {
   #byName = new Map<string, Row<FederationRelationship>>();
   /** Of malformed rows, those that were told: they are read every few seconds. */
   #told: ReadonlySet<number> = new Set();
+  /** So many writes have been remembered. */
+  #writes = 0;
 
   constructor(deps: Deps) {
     this.#deps = deps;
@@ -56,6 +61,7 @@ export class MemoryRelationships implements RelationshipRegistry {
 
   async delete(trustDomain: TrustDomain): Promise<void> {
     await this.#store.delete(trustDomain);
+    this.#writes++;
     const known = this.#byName.get(trustDomain.name);
     if (known === undefined) return;
     this.#byName.delete(trustDomain.name);
@@ -63,8 +69,14 @@ export class MemoryRelationships implements RelationshipRegistry {
   }
 
   async reload(): Promise<void> {
-    const malformed: Parameters<Skipped>[0][] = [];
-    const rows = await this.#store.all((what) => malformed.push(what));
+    let malformed: Parameters<Skipped>[0][] = [];
+    let rows: readonly Row<FederationRelationship>[] = [];
+    // What was written meanwhile may not be among the rows yet.
+    for (let writes = -1, tries = 0; writes !== this.#writes && tries < MAX_TRIES; tries++) {
+      writes = this.#writes;
+      malformed = [];
+      rows = await this.#store.all((what) => malformed.push(what));
+    }
     this.#rows = RowList.of(...rows);
     this.#byName = new Map(rows.map((row) => [row.value.trustDomain.name, row]));
     for (const what of malformed) if (!this.#told.has(what.rowId)) this.#deps.skipped(what);
@@ -73,6 +85,7 @@ export class MemoryRelationships implements RelationshipRegistry {
 
   #written({ row, bundle }: RelationshipWrite): FederationRelationship {
     if (bundle !== undefined) this.#deps.bundleWritten(bundle);
+    this.#writes++;
     this.#rows.put(row);
     this.#byName.set(row.value.trustDomain.name, row);
     return row.value;

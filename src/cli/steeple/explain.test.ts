@@ -153,7 +153,7 @@ for (const [args, message] of mistakes) {
   });
 }
 
-const refusals: readonly [kind: FaultKind, code: string, wayOut: string][] = [
+const refusals: readonly [kind: FaultKind, code: string, wayOut: string, words?: string][] = [
   [
     'not-found',
     'NotFound',
@@ -169,19 +169,25 @@ const refusals: readonly [kind: FaultKind, code: string, wayOut: string][] = [
     'Unimplemented',
     '\nThat is no admin socket of a Steeple agent: name the path of admin_socket_path with -socketPath.',
   ],
+  [
+    'unavailable',
+    'Unavailable',
+    "\nOnly the agent's user and group may ask there.",
+    'dial unix /a: connect: permission denied',
+  ],
   ['internal', 'Internal', ''],
 ];
-for (const [kind, status, wayOut] of refusals) {
-  test(`tells what the agent refused as ${kind}, and the way out if there is one`, async () => {
+for (const [kind, status, wayOut, words = 'it cannot be'] of refusals) {
+  test(`tells what was refused as ${kind} (${words}), and the way out if there is one`, async () => {
     const services = [
       fakeService(Explain, {
         explainProcess() {
-          throw new Fault(kind, 'it cannot be');
+          throw new Fault(kind, words);
         },
       }),
     ];
     const { code, stderr } = await runCommand(explain, ['-pid', '42'], { services });
     assert.equal(code, 1);
-    assert.equal(stderr, `Error: rpc error: code = ${status} desc = it cannot be${wayOut}\n`);
+    assert.equal(stderr, `Error: rpc error: code = ${status} desc = ${words}${wayOut}\n`);
   });
 }

@@ -30,8 +30,13 @@ const waysOut: Partial<Record<FaultKind, string>> = {
     'That is no admin socket of a Steeple agent: name the path of admin_socket_path with -socketPath.',
 };
 
+/** In the words of dialling. */
+const MAY_NOT_ENTER = /permission denied/;
+
 function withWayOut(error: unknown): never {
-  const wayOut = waysOut[kindOf(error)];
+  const wayOut = MAY_NOT_ENTER.test(reasonOf(error))
+    ? "Only the agent's user and group may ask there."
+    : waysOut[kindOf(error)];
   if (wayOut === undefined) throw error;
   throw new Fault(kindOf(error), `${reasonOf(error)}\n${wayOut}`, { cause: error });
 }

@@ -63,7 +63,7 @@ export class BundleSet {
 }
 
 /** A new sequence number alone is a change; taints are none of a workload's business (`reference/agent.md` §3.5). */
-export function sameBundle(a: Bundle, b: Bundle): boolean {
+function sameBundle(a: Bundle, b: Bundle): boolean {
   return (
     a.trustDomain.equals(b.trustDomain) &&
     a.refreshHintSeconds === b.refreshHintSeconds &&

@@ -11,7 +11,7 @@ export const MAX_NAMES = 10_000;
 const MAX_TOLD = 100;
 
 /** What the names stand for, and which of them stand for nothing that the caller may have. */
-export type Resolved = {
+type Resolved = {
   readonly secrets: readonly Secret[];
   readonly unresolved: readonly string[];
 };
@@ -20,7 +20,7 @@ export type Resolved = {
  * The secrets of these names, all there are if none is named: the own bundle, federated ones, then identities by
  * entry ID (`reference/agent.md` §4.5).
  */
-export function resolveSecrets(
+function resolveSecrets(
   update: WorkloadUpdate,
   names: readonly string[],
   settings: SdsSettings,

@@ -1,5 +1,6 @@
 import type { MessageInitShape } from '@bufbuild/protobuf';
 import { type Clock, unixSeconds } from '../../../base/clock.ts';
+import { keptAnswer } from '../../../base/kept-answer.ts';
 import type { Bundle } from '../../../spiffe/bundle.ts';
 import type { TrustDomain } from '../../../spiffe/trust-domain.ts';
 import { verifyX509Svid } from '../../../spiffe/x509-svid.ts';
@@ -25,18 +26,9 @@ type Answer = MessageInitShape<typeof GetInfoResponseSchema>;
 /** Whoever asks again so soon gets the same answer (`reference/server.md` §14.9). */
 const CACHE_MILLISECONDS = 5_000;
 
-/** The handler of Debug/GetInfo. It keeps its last answer; failures are not kept. */
-export function createGetInfo(deps: GetInfoDeps): () => Promise<Answer> {
-  let last: { readonly answer: Answer; readonly at: number } | undefined;
-  return async () => {
-    const now = deps.clock.now();
-    const age = last === undefined ? Infinity : now - last.at;
-    if (last !== undefined && age >= 0 && age < CACHE_MILLISECONDS) return last.answer;
-    const answer = await getInfo(deps, now);
-    last = { answer, at: now };
-    return answer;
-  };
-}
+/** The handler of Debug/GetInfo. */
+export const createGetInfo = (deps: GetInfoDeps): (() => Promise<Answer>) =>
+  keptAnswer(CACHE_MILLISECONDS, deps.clock, (now) => getInfo(deps, now));
 
 async function getInfo(deps: GetInfoDeps, now: number): Promise<Answer> {
   const { agents, entries, bundles, trustDomain, clock, startedAt } = deps;

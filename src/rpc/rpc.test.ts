@@ -208,6 +208,16 @@ test('shutting down lets a running call finish, then ends what goes on', async (
   assert.equal(reasonKind(), 'unavailable');
 });
 
+test('a connection that comes while the server is leaving is turned away, and not waited for', async (t) => {
+  const { client, server, dialAgain } = await startEcho(t);
+  const running = values(client.serverStream({ value: '1,wait' }));
+  await until(() => signals.length === 1);
+  const down = server.shutDown(200);
+  await assert.rejects(dialAgain().unary({ value: 'late' }), { kind: 'unavailable' });
+  await assert.rejects(running);
+  await down;
+});
+
 test('a reader who never reads holds no more than the stream’s buffers', async (t) => {
   const { client, server } = await startEcho(t);
   const stream = client.serverStream({ value: 'flood' })[Symbol.asyncIterator]();

@@ -150,7 +150,9 @@ export function createRpcServer<Peer, Context>(
     for (const method of service.methods)
       register(server, method, options, callers, stopping.signal);
   }
+  let isLeaving = false;
   const shutDown = async (graceMilliseconds: number) => {
+    isLeaving = true;
     const { promise: allClosed, resolve } = Promise.withResolvers<void>();
     const checkClosed = () => connections.size === 0 && resolve();
     for (const { socket, injector } of connections) {
@@ -181,7 +183,8 @@ export function createRpcServer<Peer, Context>(
   };
   return {
     inject(socket, peer) {
-      if (stopping.signal.aborted) {
+      // Accepted before, and only now known: nobody would wait for its end.
+      if (isLeaving) {
         socket.destroy();
         return;
       }

@@ -31,6 +31,9 @@ const refused: MessageInitShape<typeof ExplainProcessResponseSchema> = {
       lacks: [
         { selector: 'unix:uid:2', found: ['unix:uid:1'] },
         { selector: 'docker:label:a:b', found: [] },
+        { selector: 'k8s:ns:web', found: [] },
+        { selector: 'systemd:id:a', found: [] },
+        { selector: 'unix:path:/a', found: [] },
       ],
     },
   ],
@@ -72,7 +75,10 @@ Entries that match
 Entries that nearly match (the nearest 1 of 12)
   spiffe://a.test/web (entry e1)
     lacks unix:uid:2 (the process has unix:uid:1)
-    lacks docker:label:a:b
+    lacks docker:label:a:b (the process could not be looked at by docker)
+    lacks k8s:ns:web (the process is looked at by no attestor "k8s": none is configured)
+    lacks systemd:id:a (the process has no systemd:id)
+    lacks unix:path:/a (the process has no unix:path, or discover_workload_path is not set)
     has   unix:gid:1
 
 What the agent knows

@@ -15,7 +15,10 @@ export function explanationText(found: ExplainProcessResponse, now: number): str
     `Process ${found.pid} ${headline(found)}\n  ${sentence(found.conclusion)}\n`,
     section('What the attestors found', found.attestors.map(attestorText)),
     section('Entries that match', found.matching.map(matchingText)),
-    section(nearTitle(found), found.near.map(nearText)),
+    section(
+      nearTitle(found),
+      found.near.map((near) => nearText(near, found.attestors)),
+    ),
     section('What the agent knows', [agentText(found, now)]),
     found.verdict === Verdict.HAS_IDENTITY ? '' : OTHER_AGENTS,
   ];
@@ -75,16 +78,36 @@ const nearTitle = ({ near, nearCount }: ExplainProcessResponse): string =>
     ? `Entries that nearly match (the nearest ${near.length} of ${nearCount})`
     : 'Entries that nearly match';
 
-function nearText({ spiffeId, entryId, has, lacks }: NearEntry): string {
+function nearText(
+  { spiffeId, entryId, has, lacks }: NearEntry,
+  attestors: readonly AttestorFinding[],
+): string {
   const lines = lacks.map(({ selector, found }) => {
-    const instead = found.length === 0 ? '' : ` (the process has ${found.join(', ')})`;
-    return `    lacks ${selector}${instead}\n`;
+    const instead = found.length === 0 ? absence(selector, attestors) : `has ${found.join(', ')}`;
+    return `    lacks ${selector} (the process ${instead})\n`;
   });
   return (
     `  ${spiffeId} (entry ${entryId})\n` +
     lines.join('') +
     has.map((selector) => `    has   ${selector}\n`).join('')
   );
+}
+
+/** Settings of attestors without which they do not look for selectors of a kind. */
+const lookedForWith: Readonly<Record<string, string>> = {
+  'unix:path': 'discover_workload_path',
+  'unix:sha256': 'discover_workload_path',
+};
+
+/** Why there is nothing of a selector's kind. A selector's type is the name of the attestor that finds it. */
+function absence(selector: string, attestors: readonly AttestorFinding[]): string {
+  const [type = '', key = ''] = selector.split(':');
+  const attestor = attestors.find(({ name }) => name === type);
+  if (attestor === undefined) return `is looked at by no attestor "${type}": none is configured`;
+  if (attestor.failure !== '') return `could not be looked at by ${type}`;
+  const setting = lookedForWith[`${type}:${key}`];
+  const unless = setting === undefined ? '' : `, or ${setting} is not set`;
+  return `has no ${type}:${key}${unless}`;
 }
 
 function agentText({ agent }: ExplainProcessResponse, now: number): string {

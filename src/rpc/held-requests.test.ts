@@ -123,7 +123,7 @@ for (const [what, method] of [
     const streams = Array.from({ length: 5 }, () => call(session, method));
     for (const stream of streams) stream.write(message(30, false));
     await eventually(() => streams.filter(({ closed }) => closed).length === 2, 'the resets');
-    assert.deepEqual([...new Set(streams.map(({ rstCode }) => rstCode))].toSorted(), [0, 11]);
+    assert.deepEqual(new Set(streams.map(({ rstCode }) => rstCode)), new Set([0, 11]));
     const other = call(open(), method); // of somebody else
     other.end(message(30, true));
     await once(other, 'close');

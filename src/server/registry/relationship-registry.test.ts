@@ -80,7 +80,7 @@ test('what another server wrote is there once it is read again', async () => {
 test('what is written while the rows are read is not forgotten', async () => {
   const { relationships, names, store } = world();
   await relationships.create(relationship('a.test'));
-  const { all } = store;
+  const all = store.all.bind(store);
   for (const [write, expected] of [
     [() => relationships.create(relationship('b.test')), ['https://a.test/', 'https://b.test/']],
     [

@@ -43,15 +43,6 @@ const host: Host = {
   readFile: async (path) => (await import('../ops/config-env.ts')).configFiles.readFile(path),
   resolveHost: async (name) => (await import('../ops/config-env.ts')).configFiles.resolveHost(name),
   openLog: async (settings) => (await import('../ops/open-log.ts')).openLog(settings),
-  async makeFolder(path, mode) {
-    const [{ makeFolders }, { goFileError }] = await Promise.all([
-      import('../base/make-folders.ts'),
-      import('../base/go-file-error.ts'),
-    ]);
-    await makeFolders(path, mode).catch((error: unknown) => {
-      throw goFileError('mkdir', path, error);
-    });
-  },
   umask: (mask) => (mask === undefined ? process.umask() : process.umask(mask)),
   inspected: async () => (await import('node:inspector')).url() !== undefined,
   homeFolder: () => userInfo().homedir,

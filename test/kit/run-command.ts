@@ -67,7 +67,6 @@ const noHost: Host = {
   readFile: none,
   resolveHost: none,
   openLog: none,
-  makeFolder: none,
   umask: none,
   inspected: none,
   homeFolder: none,

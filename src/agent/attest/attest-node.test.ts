@@ -68,7 +68,9 @@ describe('challenges', () => {
     const fails = attestor(async () => {
       throw new Fault('internal', 'nodeattestor(proof): no');
     });
-    await assert.rejects(attest(server, fails), { message: 'nodeattestor(proof): no' });
+    await assert.rejects(attest(server, fails), {
+      message: 'rpc error: code = Internal desc = nodeattestor(proof): no',
+    });
   });
 });
 

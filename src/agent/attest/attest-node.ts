@@ -7,6 +7,7 @@ import { timedCall } from '../../ops/metrics-call.ts';
 import type { ManagedKey } from '../../plugins/key-manager/contract.ts';
 import type { AgentAttestation, AgentNodeAttestor } from '../../plugins/node-attestor/contract.ts';
 import type { Channel, ClientTls, DialOptions } from '../../rpc/dial.ts';
+import { rpcErrorText } from '../../rpc/status.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import {
   Agent as AgentService,
@@ -71,7 +72,7 @@ async function attest(
       throw wrapFault('failed to generate CSR for attestation', error);
     },
   );
-  const attestation = await attestor.begin(signal);
+  const attestation = await attestor.begin(signal).catch(asStatus);
   // Where anybody is believed, how keys are agreed on makes no difference (§2.3).
   const postQuantumOnly = requirePostQuantum && known !== undefined;
   using channel = dial({ address, tls: { verify, postQuantumOnly } });
@@ -114,7 +115,7 @@ async function converse(
         case 'result':
           return step.value;
         case 'challenge': {
-          const value = await attestation.answer(step.value);
+          const value = await attestation.answer(step.value).catch(asStatus);
           outbox.send({ step: { case: 'challengeResponse', value } });
           break;
         }
@@ -126,6 +127,12 @@ async function converse(
     outbox.close();
     await reader.return?.();
   }
+}
+
+/** A plugin's failure is told as the status that it is for SPIRE, even of one that is built in. */
+function asStatus(thrown: unknown): never {
+  if (!(thrown instanceof Fault)) throw thrown; // we gave it up ourselves
+  throw new Fault(thrown.kind, rpcErrorText(thrown), { cause: thrown });
 }
 
 async function nextAnswer(

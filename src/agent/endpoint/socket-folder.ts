@@ -1,10 +1,10 @@
 import { stat } from 'node:fs/promises';
 import { dirname } from 'node:path';
-import { Fault, reasonOf } from '../../base/fault.ts';
+import { goFileError } from '../../base/go-file-error.ts';
 import { makeFolders } from '../../base/make-folders.ts';
 import type { Log } from '../../ops/log.ts';
 
-/** Makes the folder that a socket is to be in, and those above it, where they are missing; says so. */
+/** Makes the folder that a socket is to be in, and those above it, where they are missing; says so. Throws with Go's words. */
 export async function makeSocketFolder(
   socketPath: string,
   mode: number,
@@ -19,8 +19,6 @@ export async function makeSocketFolder(
   if (isThere) return;
   log.info(message, { dir });
   await makeFolders(dir, mode).catch((error: unknown) => {
-    throw new Fault('failed-precondition', `cannot make ${dir}: ${reasonOf(error)}`, {
-      cause: error,
-    });
+    throw goFileError('mkdir', dir, error);
   });
 }

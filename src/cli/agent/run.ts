@@ -1,11 +1,11 @@
-import { dirname } from 'node:path';
 import { type AgentConfig, loadAgentConfig, unsupportedAgentSettings } from '../../agent/config.ts';
+import { makeSocketFolder } from '../../agent/endpoint/socket-folder.ts';
 import { startAgent } from '../../agent/start.ts';
 import { createLevelControl } from '../../ops/level-control.ts';
+import type { Log } from '../../ops/log.ts';
 import { checkSocketPath } from '../../rpc/unix-socket.ts';
 import { makeCommand } from '../kit/command.ts';
 import { configEnv } from '../kit/config-env.ts';
-import type { Env } from '../kit/env.ts';
 import { refuseUnsafe } from '../kit/refuse-unsafe.ts';
 import { runService } from '../kit/run-service.ts';
 import { refuseUnsupported } from '../kit/unsupported.ts';
@@ -21,8 +21,8 @@ export const run = makeCommand({
     await using configuring = configEnv(env);
     const config = await loadAgentConfig(flags, configuring);
     refuseUnsupported(unsupportedAgentSettings(config));
-    await makeSocketFolder(config, env.host);
     const opened = configuring.openedLog();
+    await makePublicFolder(config, opened.log);
     const { clock, variables: environment } = env;
     return await runService(
       {
@@ -45,11 +45,11 @@ export const run = makeCommand({
 });
 
 /** Workloads of all users come through it, so that it is made before the umask gets strict. */
-async function makeSocketFolder(
+async function makePublicFolder(
   { socketPath, workloadApiEnabled, sdsApiEnabled }: AgentConfig,
-  host: Pick<Env['host'], 'makeFolder'>,
+  log: Log,
 ): Promise<void> {
   if (!workloadApiEnabled && !sdsApiEnabled) return;
   checkSocketPath(socketPath);
-  await host.makeFolder(dirname(socketPath), 0o755);
+  await makeSocketFolder(socketPath, 0o755, 'Creating spire agent UDS directory', log);
 }

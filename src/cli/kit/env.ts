@@ -31,8 +31,6 @@ export type Signals = {
 /** What only programs touch that run on: the process itself, and what their configuration names. */
 export type Host = Pick<ConfigEnv, 'readFile' | 'resolveHost'> & {
   openLog(settings: LogSettings): Promise<OpenLog>;
-  /** Creates a folder and those above it where they are missing. Throws with Go's words. */
-  makeFolder(path: string, mode: number): Promise<void>;
   /** Sets the process' umask if one is given; the result is the one before. */
   umask(mask?: number): number;
   /** Whether a debugger can be attached. */

@@ -112,8 +112,8 @@ test('no stat does anything but parse or be refused', async () => {
 });
 
 test('what is left of a process until its parent asks for it has no start time any more', async () => {
-  // The shell becomes a program that never asks for the child it began with.
-  const parent = spawn('/bin/sh', ['-c', 'sleep 0 & echo $!; exec sleep 60'], {
+  // The shell becomes a program that never asks for the child it began with, before that ends.
+  const parent = spawn('/bin/sh', ['-c', 'sleep 0.5 & echo $!; exec sleep 60'], {
     stdio: ['ignore', 'pipe', 'ignore'],
   });
   try {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { generateKeyPairSync } from 'node:crypto';
-import { chmod, mkdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, test } from 'node:test';
 import { pluginSettings } from '../../../../test/kit/plugin-settings.ts';
@@ -87,6 +87,41 @@ describe('the file of the disk key manager', () => {
     });
     assertSame(await keyManager.getKey('a'), former);
     assert.equal(await readFile(path, 'utf8'), content);
+  });
+
+  test('that another server writes too is left to it, on the server', async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'keys.json');
+    await using first = await openServer(path);
+    const kept = await first.generateKey('a', 'ec-p256');
+    await using second = await openServer(path);
+    await second.generateKey('a', 'ec-p256');
+    const content = await readFile(path, 'utf8');
+    await assert.rejects(first.generateKey('a', 'ec-p256'), {
+      message: `keymanager(disk): failed to generate key: unable to write entries: ${path} was changed by another program since this one read it: two servers must not share their keys`,
+    });
+    assert.equal(await readFile(path, 'utf8'), content);
+    assert.deepEqual((await first.getKey('a'))?.publicKey, kept.publicKey);
+    await second.generateKey('b', 'ec-p256');
+  });
+
+  test('that has gone is made anew', async () => {
+    await using folder = await temporaryFolder();
+    const path = join(folder.path, 'keys.json');
+    await using keys = await openServer(path);
+    await keys.generateKey('a', 'ec-p256');
+    await rm(path);
+    await keys.generateKey('b', 'ec-p256');
+    assert.equal((await readKeysFile(path)).length, 2);
+  });
+
+  test('of an agent is written whatever is in it', async () => {
+    await using folder = await temporaryFolder();
+    await using keys = await openAgent(folder.path);
+    await keys.generateKey('a', 'ec-p256');
+    await writeFile(join(folder.path, 'keys.json'), 'lost');
+    await keys.generateKey('b', 'ec-p256');
+    assert.equal((await readKeysFile(join(folder.path, 'keys.json'))).length, 2);
   });
 
   test('goes on after a failed write', async () => {

@@ -12,15 +12,19 @@ const FILE_MODE = 0o600;
  * The keys in a `keys.json`; none if there is no such file. Throws 'internal' with SPIRE's words for what is no such
  * file (`reference/key-managers.md` §4).
  */
-export async function readKeysFile(path: string): Promise<readonly RingKey[]> {
-  const content = await readIfPresent(path);
-  return content === undefined ? [] : parseKeys(content, path);
-}
+export const readKeysFile = async (path: string): Promise<readonly RingKey[]> =>
+  keysIn(await readContent(path), path);
 
-/** Replaces the file, so that a crash leaves the old keys or the new. */
-export async function writeKeysFile(path: string, keys: readonly RingKey[]): Promise<void> {
+/** The same, of what was read from there. */
+export const keysIn = (content: Uint8Array | undefined, path: string): readonly RingKey[] =>
+  content === undefined ? [] : parseKeys(content, path);
+
+/** Replaces the file, so that a crash leaves the old keys or the new. Resolves with what is in it. */
+export async function writeKeysFile(path: string, keys: readonly RingKey[]): Promise<Uint8Array> {
   try {
-    await writeFileAtomically(path, keysJson(keys), { mode: FILE_MODE });
+    const content = Buffer.from(keysJson(keys));
+    await writeFileAtomically(path, content, { mode: FILE_MODE });
+    return content;
   } catch (error) {
     throw new Fault(
       'internal',
@@ -40,7 +44,8 @@ export function keysJson(keys: readonly Pick<RingKey, 'id' | 'toPkcs8'>[]): stri
   return `{\n\t"keys": {\n${members.join(',\n')}\n\t}\n}`;
 }
 
-async function readIfPresent(path: string): Promise<Uint8Array | undefined> {
+/** undefined: there is no such file. */
+export async function readContent(path: string): Promise<Uint8Array | undefined> {
   try {
     return await readFileBounded(path, MAX_FILE_BYTES);
   } catch (error) {

@@ -13,7 +13,8 @@ export const plugin = definePlugin<KeyManagerEnv, KeyManager>({
     readKeysPath(settings);
   },
   async configure(settings) {
-    return namedKeyManager('disk', await openDiskKeyManager(readKeysPath(settings)));
+    const keys = await openDiskKeyManager(readKeysPath(settings), { refusesForeignKeys: true });
+    return namedKeyManager('disk', keys);
   },
 });
 

@@ -19,12 +19,10 @@ export const readKeysFile = async (path: string): Promise<readonly RingKey[]> =>
 export const keysIn = (content: Uint8Array | undefined, path: string): readonly RingKey[] =>
   content === undefined ? [] : parseKeys(content, path);
 
-/** Replaces the file, so that a crash leaves the old keys or the new. Resolves with what is in it. */
-export async function writeKeysFile(path: string, keys: readonly RingKey[]): Promise<Uint8Array> {
+/** Replaces the file, so that a crash leaves the old keys or the new. One that failed may have replaced it, too. */
+export async function writeContent(path: string, content: Uint8Array): Promise<void> {
   try {
-    const content = Buffer.from(keysJson(keys));
     await writeFileAtomically(path, content, { mode: FILE_MODE });
-    return content;
   } catch (error) {
     throw new Fault(
       'internal',

@@ -127,10 +127,10 @@ test('what is said counts', async () => {
   const config = await load(
     agent(
       `data_dir = "data" socket_path = "run/public/a.sock" admin_socket_path = "run/admin/a.sock"
-       disable_sds_api = "true" log_level = "debug" log_selectors = ["unix"]
+       disable_sds_api = true log_level = "debug" log_selectors = ["unix"]
        workload_x509_svid_key_type = "RSA-2048" trust_bundle_format = "spiffe"
        availability_target = "24h" x509_svid_cache_max_size = 5 jwt_svid_cache_max_size = "6"
-       allow_unauthenticated_verifiers = 1 allowed_foreign_jwt_claims = ["a"]
+       allow_unauthenticated_verifiers = true allowed_foreign_jwt_claims = ["a"]
        join_token = "t"
        experimental { sync_interval = "7s" jwt_svid_cache_hit_timeout = "10s" use_sync_authorized_entries = false }`,
     ),
@@ -233,7 +233,7 @@ const refused: readonly (readonly [string, string])[] = [
   ],
   [
     agent('insecure_bootstrap = "yes"'),
-    'unable to decode configuration at "x.conf": decodeBool: Unknown value for boolean: "yes"',
+    'unable to decode configuration at "x.conf": At 3:23: root.agent.insecure_bootstrap: unknown type *ast.LiteralType',
   ],
   [
     agent('experimental { feature_flags = ["x"] }'),
@@ -392,6 +392,10 @@ const refused: readonly (readonly [string, string])[] = [
   [
     agent('authorized_delegates = ["x"]'),
     'error validating authorized delegate: scheme is missing or invalid',
+  ],
+  [
+    agent('authorized_delegates = ["spiffe://example.org/a", "spiffe://a/b"]'),
+    'error validating authorized delegate: SPIFFE ID "spiffe://a/b" is not a member of trust domain "example.org"',
   ],
   [broker(''), 'experimental.broker requires socket_path, bind_address, or both'],
   [

@@ -3,6 +3,7 @@ import type { OnSignal } from '../base/signals.ts';
 import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
 import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
 import { createReconfigurer, type Reconfigurer } from '../catalog/reconfigurer.ts';
+import { refuseUnknownKinds } from '../catalog/refuse-unknown-kinds.ts';
 import type { Log } from '../ops/log.ts';
 import { agentKeyManagers } from '../plugins/key-manager/builtins.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
@@ -13,6 +14,7 @@ import { svidStores } from '../plugins/svid-store/builtins.ts';
 import type { SvidStore } from '../plugins/svid-store/contract.ts';
 import { workloadAttestors } from '../plugins/workload-attestor/builtins.ts';
 import type { WorkloadAttestor } from '../plugins/workload-attestor/contract.ts';
+import { agentPluginKinds } from './config/plugin-kinds.ts';
 import type { AgentConfig } from './config.ts';
 
 export type AgentPlugins = {
@@ -43,6 +45,7 @@ export async function loadAgentPlugins(
   opened.defer(() => {
     deps.log.info('Catalog closed');
   });
+  refuseUnknownKinds(config.plugins, agentPluginKinds, deps.log);
   const load = loader(config, deps, opened);
   const [keyManager] = await load('KeyManager', agentKeyManagers, () => ({}), EXACTLY_ONE);
   const [configured] = await load(

@@ -201,6 +201,12 @@ describe('a start that cannot be', () => {
       /^(plugin type "KeyManager" constraint not satisfied: expected exactly 1 but got 2|failed to configure plugin "disk": .*)$/,
     ],
     [
+      'a plugin of a type that agents have not',
+      '',
+      `UpstreamAuthority "disk" {} NodeAttestor "join_token" {} ${kmAndWa}`,
+      'unsupported plugin type "UpstreamAuthority"',
+    ],
+    [
       'a plugin that nobody knows',
       '',
       `NodeAttestor "none" {} ${kmAndWa}`,

@@ -32,7 +32,7 @@ const refused: readonly (readonly [string, Content, string])[] = [
   ],
   [
     'a folder',
-    systemError('EISDIR', 'illegal operation on a directory'),
+    Object.assign(systemError('EISDIR', 'illegal operation on a directory'), { syscall: 'read' }),
     'unable to read configuration at "conf/x.conf": read conf/x.conf: is a directory',
   ],
   [

@@ -1,7 +1,7 @@
 import { resolve } from 'node:path';
 import { expandEnv } from './expand-env.ts';
 import { reasonOf } from './fault.ts';
-import { goErrorText } from './go-file-error.ts';
+import { goFileError } from './go-file-error.ts';
 import { goQuote } from './go-quote.ts';
 import type { HclFile } from './hcl/ast.ts';
 import { HclError } from './hcl/hcl-error.ts';
@@ -47,15 +47,10 @@ async function readBytes({ path, cwd, readFile }: ConfigFileOptions): Promise<Ui
           `could not find config file ${resolve(cwd, path)}: please use the -config flag`,
         );
       }
-      throw unreadable(path, `${operationOf(error)} ${path}: ${goErrorText(error)}`);
     }
-    throw unreadable(path, reasonOf(error));
+    throw unreadable(path, reasonOf(goFileError('open', path, error)));
   }
 }
-
-/** Go opens a folder and fails when it reads from it. */
-const operationOf = (error: Error): string =>
-  'code' in error && error.code === 'EISDIR' ? 'read' : 'open';
 
 const unreadable = (path: string, reason: string): ConfigFault =>
   new ConfigFault(`unable to read configuration at ${goQuote(path)}: ${reason}`);

@@ -34,6 +34,13 @@ test('the operation and the path go before them', async () => {
   assert.equal(fault.cause, error);
 });
 
+test('a folder can be opened, and not be read', async () => {
+  const error = await thrownBy(readFile('/'));
+  assert.equal(goFileError('open', '/', error).message, 'read /: is a directory');
+  const written = await thrownBy(open('/', 'w'));
+  assert.equal(goFileError('open', '/', written).message, 'open /: is a directory');
+});
+
 test('a Fault is passed on as it is', () => {
   const fault = new Fault('invalid', 'too long');
   assert.equal(goFileError('open', 'x', fault), fault);

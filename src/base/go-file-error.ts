@@ -22,8 +22,15 @@ export function goErrorText(error: unknown): string {
   return WORDS[code] ?? NODE_MESSAGE.exec(reason)?.[1] ?? reason;
 }
 
-/** A file operation that failed, in Go's words: `open x: no such file or directory`. A Fault is passed through. */
+/**
+ * A file operation that failed, in Go's words: `open x: no such file or directory`. A folder can be opened, and not be
+ * read. A Fault is passed through.
+ */
 export function goFileError(operation: string, path: string, error: unknown): Fault {
   if (error instanceof Fault) return error;
-  return new Fault('unknown', `${operation} ${path}: ${goErrorText(error)}`, { cause: error });
+  const failed = isReading(error) && operation === 'open' ? 'read' : operation;
+  return new Fault('unknown', `${failed} ${path}: ${goErrorText(error)}`, { cause: error });
 }
+
+const isReading = (error: unknown): boolean =>
+  error instanceof Error && 'syscall' in error && error.syscall === 'read';

@@ -2,10 +2,9 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { readHcl } from './hcl/read-hcl.ts';
 import { ConfigFault, Problems } from './problems.ts';
-import { type BoolRule, Settings } from './settings.ts';
+import { Settings } from './settings.ts';
 
-const settingsOf = (text: string, bools?: BoolRule): Settings =>
-  Settings.of(readHcl(text), new Problems('x.conf'), bools);
+const settingsOf = (text: string): Settings => Settings.of(readHcl(text), new Problems('x.conf'));
 
 const problemsOf = (settings: Settings): string[] => settings.problems.all.map(({ text }) => text);
 
@@ -114,27 +113,6 @@ for (const [config, read, complaint] of refused) {
     assert.equal(problemsOf(settings)[0], complaint);
   });
 }
-
-for (const [config, read, expected] of [
-  ['key = "true"', bool, true],
-  ['key = "False"', bool, false],
-  ['key = 1', bool, true],
-  ['key = "0"', bool, false],
-  ['key = true', text, 'true'],
-  ['key = 1.5', text, '1.5'],
-] as const) {
-  test(`where bools may be quoted, ${config} is read as ${String(expected)}`, () => {
-    const settings = settingsOf(config, 'quoted-too');
-    assert.equal(read(settings), expected);
-    assert.deepEqual(problemsOf(settings), []);
-  });
-}
-
-test('where bools may be quoted, no other text is one', () => {
-  const settings = settingsOf('key = "yes"', 'quoted-too');
-  assert.equal(settings.bool('key'), false);
-  assert.deepEqual(problemsOf(settings), ['decodeBool: Unknown value for boolean: "yes"']);
-});
 
 test('absent and zero are told apart by those who ask for it', () => {
   const settings = settingsOf('a = "" b = 0 c = false');

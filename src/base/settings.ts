@@ -4,9 +4,6 @@ import { type Position, positionText } from './hcl/position.ts';
 import { parseInteger } from './integer.ts';
 import { Problems } from './problems.ts';
 
-/** Which texts count as bools: the reference's programs differ. */
-export type BoolRule = 'bare-words' | 'quoted-too';
-
 export type UnknownKey = { readonly name: string; readonly position: Position };
 
 /**
@@ -37,9 +34,9 @@ export class Settings {
     this.problems = shared.problems;
   }
 
-  static of(file: HclFile, problems: Problems, bools: BoolRule = 'bare-words'): Settings {
+  static of(file: HclFile, problems: Problems): Settings {
     const { items, position } = file.root;
-    const shared = { problems, bools, positionsShown: file.syntax === 'hcl' };
+    const shared = { problems, positionsShown: file.syntax === 'hcl' };
     return new Settings({ items, position, name: 'root' }, shared);
   }
 
@@ -236,14 +233,11 @@ export class Settings {
         return value.text;
       case 'bool':
       case 'float':
-        if (this.#shared.bools === 'quoted-too') return value.text;
-        break;
       case 'list':
       case 'object':
-        break;
+        this.#wrongType(key, value, ' for string', objectType);
+        return undefined;
     }
-    this.#wrongType(key, value, ' for string', objectType);
-    return undefined;
   }
 
   #int(key: string, value: HclValue): number | undefined {
@@ -259,15 +253,7 @@ export class Settings {
 
   #bool(key: string, value: HclValue): boolean | undefined {
     if (value.kind === 'bool') return value.text === 'true';
-    const literal = value.kind === 'string' || value.kind === 'number' ? value : undefined;
-    if (literal === undefined || this.#shared.bools === 'bare-words') {
-      this.#wrongType(key, value);
-      return undefined;
-    }
-    const known = BOOLS.get(literal.text.toLowerCase());
-    if (known !== undefined) return known;
-    const written = literal.kind === 'string' ? goQuote(literal.text) : literal.text;
-    this.#problem(`decodeBool: Unknown value for boolean: ${written}`, value);
+    this.#wrongType(key, value);
     return undefined;
   }
 
@@ -342,16 +328,8 @@ type SectionNode = {
 
 type Shared = {
   readonly problems: Problems;
-  readonly bools: BoolRule;
   readonly positionsShown: boolean;
 };
-
-const BOOLS: ReadonlyMap<string, boolean> = new Map([
-  ['1', true],
-  ['true', true],
-  ['0', false],
-  ['false', false],
-]);
 
 const fold = (key: string): string => key.toLowerCase();
 

@@ -24,7 +24,7 @@ export async function readPluginData({
   try {
     const bytes = await readDataFile(dataFile, readFileBounded);
     return {
-      settings: parseDataFile(bytes, dataFile, 'bare-words'),
+      settings: parseDataFile(bytes, dataFile),
       hash: hash('sha512', bytes, 'hex').slice(0, HASH_HEX_DIGITS),
     };
   } catch (error) {

@@ -139,7 +139,7 @@ const fromFile = (content: string | Error) => {
     if (content instanceof Error) throw content;
     return new TextEncoder().encode(content);
   };
-  return withDataFile(section, readFile, 'bare-words');
+  return withDataFile(section, readFile);
 };
 
 test('the data may stand in a file', async () => {

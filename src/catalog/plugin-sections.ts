@@ -5,7 +5,7 @@ import { goQuote } from '../base/go-quote.ts';
 import type { HclItem, HclValue } from '../base/hcl/ast.ts';
 import type { Position } from '../base/hcl/position.ts';
 import { Problems } from '../base/problems.ts';
-import { type BoolRule, Settings } from '../base/settings.ts';
+import { Settings } from '../base/settings.ts';
 import type { KeyAudit } from '../base/unknown-keys.ts';
 import type { PluginDeclaration } from './plugin.ts';
 
@@ -166,15 +166,11 @@ export const readDataFile = (path: string, readFile: ReadFile): Promise<Uint8Arr
   });
 
 /** The settings in it; undefined if there are none. Throws 'invalid' with the reason alone. */
-export function parseDataFile(
-  bytes: Uint8Array,
-  path: string,
-  bools: BoolRule,
-): Settings | undefined {
+export function parseDataFile(bytes: Uint8Array, path: string): Settings | undefined {
   const text = new TextDecoder().decode(bytes);
   if (text.trim() === '') return undefined;
   try {
-    return Settings.of(parseConfigText(text, path), new Problems(path), bools);
+    return Settings.of(parseConfigText(text, path), new Problems(path));
   } catch (error) {
     throw new Fault('invalid', reasonOf(error), { cause: error });
   }
@@ -187,10 +183,9 @@ export function parseDataFile(
 export async function withDataFile<Declaration extends PluginDeclaration>(
   section: Declaration,
   readFile: ReadFile,
-  bools: BoolRule,
 ): Promise<Declaration> {
   const { dataFile } = section;
   if (dataFile === undefined) return section;
-  const data = parseDataFile(await readDataFile(dataFile, readFile), dataFile, bools);
+  const data = parseDataFile(await readDataFile(dataFile, readFile), dataFile);
   return data === undefined ? section : { ...section, data };
 }

@@ -1,10 +1,10 @@
 import { Fault } from '../base/fault.ts';
-import { goQuote } from '../base/go-quote.ts';
 import type { OnSignal } from '../base/signals.ts';
 import { loadPlugin, type PluginKind } from '../catalog/load-plugin.ts';
 import type { BuiltIns, Plugin } from '../catalog/plugin.ts';
 import type { PluginSection } from '../catalog/plugin-sections.ts';
 import { createReconfigurer } from '../catalog/reconfigurer.ts';
+import { refuseUnknownKinds } from '../catalog/refuse-unknown-kinds.ts';
 import type { Log } from '../ops/log.ts';
 import { serverKeyManagers } from '../plugins/key-manager/builtins.ts';
 import type { KeyManager } from '../plugins/key-manager/contract.ts';
@@ -48,13 +48,7 @@ export async function loadServerPlugins(
   opened.defer(() => {
     log.info('Catalog closed');
   });
-  const unknown = plugins.find(({ type }) => serverPluginKinds[type] === undefined);
-  if (unknown) {
-    const { type, name, command } = unknown;
-    const fields = { plugin_name: name, plugin_type: type, external: command !== undefined };
-    log.error('Unsupported plugin type', fields);
-    throw new Fault('invalid', `unsupported plugin type ${goQuote(type)}`);
-  }
+  refuseUnknownKinds(plugins, serverPluginKinds, log);
 
   const load = async <Env, Contract extends AsyncDisposable>(
     kind: PluginKind,

@@ -29,7 +29,7 @@ export async function validateServerPlugins(
     const title = `${type} ${goQuote(name)}`;
     let whole: PluginSection;
     try {
-      whole = await withDataFile(section, readFile, 'bare-words');
+      whole = await withDataFile(section, readFile);
     } catch (error) {
       notes.set(title, [`failed to read plugin configuration: ${reasonOf(error)}`]);
       continue;

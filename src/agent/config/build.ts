@@ -1,7 +1,7 @@
 import { dirname, resolve } from 'node:path';
 import { attempt, parseSeconds } from '../../base/complaints.ts';
 import { formatGoDuration, parseGoDuration } from '../../base/duration.ts';
-import { reasonOf } from '../../base/fault.ts';
+import { Fault, reasonOf } from '../../base/fault.ts';
 import { goFileError } from '../../base/go-file-error.ts';
 import { goQuote } from '../../base/go-quote.ts';
 import type { Problems } from '../../base/problems.ts';
@@ -12,6 +12,7 @@ import { profilingSettings } from '../../ops/profiling/profiling-settings.ts';
 import { withPostQuantumTls } from '../../ops/telemetry-settings.ts';
 import { tellUnknownKeys } from '../../ops/tell-unknown-keys.ts';
 import { SpiffeId } from '../../spiffe/spiffe-id.ts';
+import type { TrustDomain } from '../../spiffe/trust-domain.ts';
 import { readTrustDomain } from '../../spiffe/trust-domain-setting.ts';
 import {
   type AgentConfig,
@@ -92,7 +93,7 @@ export async function buildAgentConfig(deps: FinishDeps): Promise<AgentConfig> {
   const workloadKeyType = readKeyType(deps);
   for (const { text, position } of reading.pluginProblems.all) problems.add(text, position);
   tellUnknownKeys(reading.audit, problems, log);
-  const authorizedDelegates = readDelegates(deps);
+  const authorizedDelegates = readDelegates(deps, trustDomain);
   if (agent.experimental.broker !== undefined) {
     checkBroker(agent.experimental.broker, besidePublicSocket, problems);
   }
@@ -223,16 +224,32 @@ function readKeyType({ reading, problems }: FinishDeps): WorkloadKeyType {
   return type ?? 'ec-p256';
 }
 
-function readDelegates({ reading, problems }: FinishDeps): readonly SpiffeId[] {
+function readDelegates(
+  { reading, problems }: FinishDeps,
+  trustDomain: TrustDomain | undefined,
+): readonly SpiffeId[] {
+  if (trustDomain === undefined) return [];
   return reading.agent.authorizedDelegates.flatMap((text) => {
     const id = attempt(
       problems,
-      () => SpiffeId.parse(text),
+      () => memberOf(trustDomain, text),
       (reason) => `error validating authorized delegate: ${reason}`,
       reading.at('authorized_delegates'),
     );
     return id === undefined ? [] : [id];
   });
+}
+
+function memberOf(trustDomain: TrustDomain, text: string): SpiffeId {
+  const id = SpiffeId.parse(text);
+  if (!id.memberOf(trustDomain)) {
+    const who = `SPIFFE ID ${goQuote(id.toString())}`;
+    throw new Fault(
+      'invalid',
+      `${who} is not a member of trust domain ${goQuote(trustDomain.name)}`,
+    );
+  }
+  return id;
 }
 
 const MIN_AVAILABILITY_TARGET = 24 * 3600;

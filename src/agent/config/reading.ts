@@ -26,7 +26,7 @@ export type AgentReading = {
 export function readAgentFile(file: HclFile, path: string): AgentReading {
   const problems = new Problems(path);
   const audit = new KeyAudit();
-  const root = Settings.of(file, problems, 'quoted-too');
+  const root = Settings.of(file, problems);
   audit.refuse('top-level', root);
   const section = root.section('agent') ?? Settings.empty(problems);
   const agent = readAgent(section, audit);

@@ -189,7 +189,7 @@ test('tells of a file that cannot be read or is none', async (t) => {
   await mkdir(path('.bashrc'));
   const { code, stderr } = await run(['-autocomplete-install']);
   assert.equal(code, 1);
-  assert.equal(stderr.replace(DATE, ''), `open ${path('.bashrc')}: is a directory\n`);
+  assert.equal(stderr.replace(DATE, ''), `read ${path('.bashrc')}: is a directory\n`);
   await rm(path('.bashrc'), { recursive: true });
   await writeFile(path('.bashrc'), 'x'.repeat(1024 * 1024 + 1));
   assert.match((await run(['-autocomplete-install'])).stderr, /is longer than 1048576 bytes/);

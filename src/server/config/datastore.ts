@@ -27,7 +27,7 @@ export async function readDatastoreFile(
 ): Promise<DatastoreSettings> {
   if (settings.inFile === undefined) return settings;
   try {
-    const { data } = await withDataFile(settings.inFile, readFile, 'bare-words');
+    const { data } = await withDataFile(settings.inFile, readFile);
     const read = readDatastore(data);
     return { ...read, refusal: settings.refusal ?? read.refusal };
   } catch (error) {

@@ -193,7 +193,7 @@ describe('the file of the disk key manager', () => {
   test('that cannot be read is told with its path', async () => {
     await using folder = await temporaryFolder();
     await assert.rejects(openServer(folder.path), {
-      message: `failed to configure plugin "disk": rpc error: code = Unknown desc = open ${folder.path}: is a directory`,
+      message: `failed to configure plugin "disk": rpc error: code = Unknown desc = read ${folder.path}: is a directory`,
     });
   });
 });

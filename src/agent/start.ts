@@ -17,6 +17,7 @@ import { agentHealth } from './endpoint/agent-health.ts';
 import { testWorkloadApi, watchHealth } from './endpoint/health-probes.ts';
 import { type PublicEndpointOptions, servePublicEndpoint } from './endpoint/public-endpoint.ts';
 import { createRateLimits } from './endpoint/rate-limits.ts';
+import { makeSocketFolder } from './endpoint/socket-folder.ts';
 import { type AttestWorkload, createWorkloadAttestation } from './endpoint/workload-attestation.ts';
 import { createRefusalFacts } from './explain/refusal-facts.ts';
 import { type AgentPlugins, loadAgentPlugins } from './load-plugins.ts';
@@ -65,6 +66,7 @@ export async function startAgent(config: AgentConfig, given: AgentEnv): Promise<
     checkSocketPath(path);
     await checkSocketFree(path);
   }
+  await makeRestrictedFolders(config, given.log);
   const startedAt = given.clock.now();
   given.log.info('Starting agent', { data_dir: config.dataDir, version: SPIRE_VERSION });
   await using opened = new AsyncDisposableStack();
@@ -143,6 +145,21 @@ const coreOptions = (
   environment: env.environment,
   log: env.log,
 });
+
+/** Of the sockets that are not for everybody; who starts us has made that of the other one. */
+async function makeRestrictedFolders(
+  { adminSocketPath, broker }: AgentConfig,
+  log: Log,
+): Promise<void> {
+  for (const [path, what] of [
+    [adminSocketPath, 'admin'],
+    [broker?.socketPath, 'broker'],
+  ] as const) {
+    if (path !== undefined) {
+      await makeSocketFolder(path, 0o755, `Creating ${what} UDS directory`, log);
+    }
+  }
+}
 
 const socketsOf = (config: AgentConfig): readonly string[] =>
   [

@@ -69,6 +69,15 @@ test('with its folder', async () => {
   await eventually(() => echoes(agent.path), 'the socket');
 });
 
+test('with its folders as they were, however strict the umask is by now', async (t) => {
+  await using agent = await world();
+  const before = process.umask(0o077);
+  t.after(() => process.umask(before));
+  await rm(join(agent.folder, 'public'), { recursive: true });
+  await eventually(() => echoes(agent.path), 'the socket');
+  assert.equal((await stat(join(agent.folder, 'public'))).mode & 0o777, 0o755 & ~before);
+});
+
 test('connections that were open stay open', async () => {
   await using agent = await world();
   const open = connect(agent.path);

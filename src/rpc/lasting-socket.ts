@@ -1,5 +1,6 @@
-import { lstat } from 'node:fs/promises';
+import { chmod, lstat, mkdir, stat } from 'node:fs/promises';
 import type { Server } from 'node:net';
+import { dirname } from 'node:path';
 import { reasonOf } from '../base/fault.ts';
 import type { Log } from '../ops/log.ts';
 import { listenUnix, type UnixListenOptions } from './unix-socket.ts';
@@ -14,9 +15,9 @@ export type LastingSocketOptions = UnixListenOptions & {
 const CHECK_MILLISECONDS = 2000;
 
 /**
- * As `listenUnix`, but a socket file that is removed while it is listened on comes back, with the folders above it:
- * whoever tidies up `/tmp` would otherwise shut out every program that connects later. A file that somebody else has put
- * there is left alone. Ending it leaves connections as they are.
+ * As `listenUnix`, but a socket file that is removed while it is listened on comes back, with the folders above it as they
+ * were: whoever tidies up `/tmp` would otherwise shut out every program that connects later. A file that somebody else
+ * has put there is left alone. Ending it leaves connections as they are.
  */
 export async function listenLastingly(
   path: string,
@@ -25,6 +26,7 @@ export async function listenLastingly(
   const { log, checkMilliseconds = CHECK_MILLISECONDS } = options;
   let server: Server | undefined = await listenUnix(path, options);
   let own = await idOf(path);
+  const folders = await modesAbove(path);
   let lastComplaint: string | undefined;
 
   const check = async (): Promise<void> => {
@@ -42,6 +44,7 @@ export async function listenLastingly(
     server?.close();
     server = undefined;
     try {
+      await makeAsTheyWere(folders);
       server = await listenUnix(path, options);
       own = await idOf(path);
       lastComplaint = undefined;
@@ -71,6 +74,27 @@ export async function listenLastingly(
       await closing(server);
     },
   };
+}
+
+type FolderModes = readonly (readonly [path: string, mode: number])[];
+
+/** The folders above a file, the root first. */
+async function modesAbove(path: string): Promise<FolderModes> {
+  const above = dirname(path);
+  if (above === path) return [];
+  const { mode } = await stat(above);
+  return [...(await modesAbove(above)), [above, mode & 0o7777]];
+}
+
+/** Makes those that are gone, as they were: our umask has become strict since, and others have to come through. */
+async function makeAsTheyWere(folders: FolderModes): Promise<void> {
+  for (const [path, mode] of folders) {
+    const isMade = await mkdir(path).then(
+      () => true,
+      () => false, // it is there, or what is wrong with it shows when it is listened in
+    );
+    if (isMade) await chmod(path, mode);
+  }
 }
 
 /** Which file is there; undefined: none. */

@@ -1,8 +1,9 @@
-import { chmod, lstat, unlink } from 'node:fs/promises';
+import { lstat, unlink } from 'node:fs/promises';
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { dirname } from 'node:path';
 import { Fault, reasonOf } from '../base/fault.ts';
 import { makeFolders } from '../base/make-folders.ts';
+import { chmodSocket } from './chmod-socket.ts';
 
 export type UnixListenOptions = {
   /** Of the socket file: who may connect. */
@@ -33,7 +34,12 @@ export async function listenUnix(path: string, options: UnixListenOptions): Prom
     server.listen(path, resolve);
   });
   server.removeAllListeners('error');
-  await chmod(path, options.mode);
+  try {
+    await chmodSocket(path, options.mode);
+  } catch (error) {
+    server.close();
+    throw error;
+  }
   return server;
 }
 

@@ -3,7 +3,6 @@ import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
 import type { BoundService } from '../../rpc/service.ts';
 import { serveLocal } from '../endpoint/local-endpoint.ts';
-import { makeSocketFolder } from '../endpoint/socket-folder.ts';
 import { ADMIN_MAXIMA, userLimits } from '../endpoint/user-limits.ts';
 import { type CallDeps, type WorkloadCall, workloadCalls } from '../workload-api/call.ts';
 
@@ -23,7 +22,6 @@ const DIRECTORY_MODE = 0o755;
 /** Serves the admin socket until it is disposed; what is under way then ends at once (`reference/agent.md` §4.7). */
 export async function serveAdminEndpoint(options: AdminEndpointOptions): Promise<AsyncDisposable> {
   const { socketPath, services, calls, metrics, clock, log } = options;
-  await makeSocketFolder(socketPath, DIRECTORY_MODE, 'Creating admin UDS directory', log);
   const endpoint = await serveLocal({
     socketPath,
     socketMode: SOCKET_MODE,

@@ -3,13 +3,12 @@ import { Fault, reasonOf } from '../../base/fault.ts';
 import { createStrangers, type Strangers } from '../../base/strangers.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Metrics } from '../../ops/metrics.ts';
+import { listenLastingly } from '../../rpc/lasting-socket.ts';
 import { reflectionServices } from '../../rpc/reflection.ts';
 import { createRpcServer } from '../../rpc/serve.ts';
-import { listenUnix } from '../../rpc/unix-socket.ts';
 import type { AgentConfig } from '../config.ts';
 import { attestByNumber } from '../endpoint/attest-by-number.ts';
 import { countedCalls } from '../endpoint/counted-calls.ts';
-import { makeSocketFolder } from '../endpoint/socket-folder.ts';
 import type { AttestWorkload } from '../endpoint/workload-attestation.ts';
 import type { Identities } from '../identities.ts';
 import { type BrokerTlsDeps, brokerTls } from './broker-tls.ts';
@@ -87,12 +86,13 @@ async function listenEverywhere(
   { tls, strangers, opened, log }: ListenDeps,
 ): Promise<void> {
   const connections = new Set<Socket>();
-  opened.defer(() => {
-    for (const socket of connections) socket.destroy();
-  });
   const acceptor = (network: BrokerPeer['network']) => {
     const secured = tls(network);
     return (socket: Socket): void => {
+      if (connections.size >= MAX_CONNECTIONS) {
+        socket.destroy();
+        return;
+      }
       connections.add(socket);
       if (network === 'tcp') strangers.add(socket);
       socket.once('close', () => connections.delete(socket));
@@ -101,27 +101,25 @@ async function listenEverywhere(
     };
   };
   if (socketPath !== undefined) {
-    await makeSocketFolder(socketPath, DIRECTORY_MODE, 'Creating broker UDS directory', log);
     const onConnection = acceptor('unix');
     const modes = { mode: SOCKET_MODE, directoryMode: DIRECTORY_MODE };
-    const server = await listenUnix(socketPath, { ...modes, onConnection }).catch(
-      cannotListen(socketPath),
+    opened.use(
+      await listenLastingly(socketPath, { ...modes, log, onConnection }).catch(
+        cannotListen(socketPath),
+      ),
     );
-    closeAfter(server, opened);
   }
   if (bindAddress !== undefined) {
     const { host, port } = bindAddress;
     const server = createServer({ noDelay: true, keepAlive: true }, acceptor('tcp'));
     await listenTcp(server, host, port).catch(cannotListen(`${host}:${port}`));
-    closeAfter(server, opened);
+    opened.defer(() => {
+      server.close();
+    });
   }
-}
-
-/** Takes no more connections; those that there are end with the others. */
-function closeAfter(server: Server, opened: AsyncDisposableStack): void {
-  server.maxConnections = MAX_CONNECTIONS;
+  // The first to be ended: whoever listens waits for the connections.
   opened.defer(() => {
-    server.close();
+    for (const socket of connections) socket.destroy();
   });
 }
 

@@ -161,8 +161,8 @@ function readCacheHitTimeout({ reading, problems, log }: FinishDeps): number {
   if (timeout === undefined) return DEFAULT_HIT_TIMEOUT_SECONDS;
   const shown = `jwt_svid_cache_hit_timeout (${formatGoDuration(timeout)})`;
   if (timeout < HIT_TIMEOUT_AT_LEAST) problems.add(`${shown} must be greater than 5s`, position);
-  if (timeout >= HIT_TIMEOUT_BELOW) problems.add(`${shown} must be less than 30s`, position);
-  log.warn("The use of 'jwt_svid_cache_hit_timeout' is experimental");
+  else if (timeout >= HIT_TIMEOUT_BELOW) problems.add(`${shown} must be less than 30s`, position);
+  else log.warn("The use of 'jwt_svid_cache_hit_timeout' is experimental");
   return Number(timeout) / Number(SECOND);
 }
 

@@ -261,6 +261,9 @@ function metadataOf({ headers }: CallOptions): Metadata {
 const callOptionsOf = ({ timeoutMilliseconds }: CallOptions): GrpcCallOptions =>
   timeoutMilliseconds === undefined ? {} : { deadline: Date.now() + timeoutMilliseconds };
 
+/** How grpc-js tells of a deadline that has passed here, and not at the server. */
+const OWN_DEADLINE = /^Deadline exceeded after [\s\S]*$/;
+
 function faultFrom(
   error: unknown,
   options: DialOptions,
@@ -269,7 +272,7 @@ function faultFrom(
   const { code, details, metadata } = error as Partial<ServiceError>;
   if (code === undefined) return new Fault('unknown', reasonOf(error), { cause: error });
   const kind = kindOfCode(code);
-  const text = details ?? reasonOf(error);
+  const text = (details ?? reasonOf(error)).replace(OWN_DEADLINE, 'context deadline exceeded');
   const [bytes] = metadata?.get('grpc-status-details-bin') ?? [];
   const denial = bytes instanceof Uint8Array ? denialFromDetails(bytes) : undefined;
   const message =

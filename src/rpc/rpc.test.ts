@@ -188,6 +188,7 @@ test('a deadline ends the call on both sides', async (t) => {
   const { client } = await startEcho(t);
   await assert.rejects(client.unary({ value: 'wait' }, { timeoutMilliseconds: 50 }), {
     kind: 'deadline',
+    message: 'context deadline exceeded',
   });
   await until(() => signals[0]?.aborted === true);
 });

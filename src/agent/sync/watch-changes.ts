@@ -14,8 +14,11 @@ export type WatchChangesDeps = {
   readonly log: Pick<Log, 'debug'>;
 };
 
-/** Streams end now and then by themselves; a server that ends them at once is not asked more often than this. */
-const AGAIN = { initialMs: 1000, maxMs: 60_000, multiplier: 1.5, jitter: 0.2 };
+/**
+ * Streams end now and then by themselves; a server that ends them at once is not asked more often than this. One that was
+ * away is found again so soon: synchronising tries again after minutes only. Five thousand agents cost it half a core then.
+ */
+const AGAIN = { initialMs: 1000, maxMs: 20_000, multiplier: 1.5, jitter: 0.2 };
 /** A SPIRE server has no such service; but another may take its place. */
 const UNKNOWN_MILLISECONDS = 10 * 60_000;
 

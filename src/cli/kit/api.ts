@@ -64,14 +64,5 @@ async function* wordedStream<T>(answers: AsyncIterable<T>): AsyncGenerator<T> {
   }
 }
 
-/** grpc-js words its own time-outs in its own way. */
-const LOCAL_TIMEOUT = /^Deadline exceeded\b/;
-
-function worded(error: unknown): unknown {
-  if (!(error instanceof Fault)) return error;
-  const status =
-    error.kind === 'deadline' && LOCAL_TIMEOUT.test(error.message)
-      ? new Fault('deadline', 'context deadline exceeded', { cause: error })
-      : error;
-  return new Fault(status.kind, rpcErrorText(status), { cause: status });
-}
+const worded = (error: unknown): unknown =>
+  error instanceof Fault ? new Fault(error.kind, rpcErrorText(error), { cause: error }) : error;

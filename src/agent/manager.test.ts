@@ -141,7 +141,7 @@ describe('synchronising', () => {
     assert.deepEqual(times().slice(3), [65, 95, 140]);
     assert.equal(
       world.errorOf('Synchronize failed'),
-      'failed to fetch authorized entries: failed to receive entry revision page from server: rpc error: code = Unavailable desc = not now',
+      'failed to fetch authorized entries: rpc error: code = Unavailable desc = not now',
     );
     await stop();
   });

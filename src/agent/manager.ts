@@ -10,6 +10,7 @@ import type { X509Cache } from './cache/x509-cache.ts';
 import { durationText } from './duration-text.ts';
 import type { KeptFile } from './kept/kept-file.ts';
 import {
+  bareRpcFailure,
   failureClass,
   isUnknownAuthority,
   isUnreachable,
@@ -107,7 +108,7 @@ export class Manager {
       );
     } catch (error) {
       const failure = rpcFailure('failed to post agent status', error) as Error;
-      log.warn('Failed to post agent status', { error: failure });
+      log.warn('Failed to post agent status', { error: bareRpcFailure(error) as Error });
       log.error('Failed to post agent status', { error: failure, agent_version: version });
     }
   }
@@ -132,7 +133,7 @@ export class Manager {
   async #meetStranger(): Promise<void> {
     const { rebootstrap, log } = this.#deps;
     if (!rebootstrap.isEnabled) log.error(STRANGER_REMEDY);
-    else if (rebootstrap.isDue()) {
+    else if (rebootstrap.isDue(log)) {
       log.info("Trust Bundle and Server don't agree, rebootstrapping");
       await rebootstrap.forgetAll();
       throw new Fault('failed-precondition', 'Agent needs to rebootstrap. shutting down');

@@ -104,7 +104,7 @@ async function meetStranger({ storage, rebootstrap, log }: AttestAtStartDeps): P
   if (storage.data.bootstrap.use === 'bootstrap') {
     log.info("Trust Bundle and Server don't agree, bootstrapping again");
   } else if (!rebootstrap.isEnabled) log.error(STRANGER_REMEDY);
-  else if (rebootstrap.isDue()) {
+  else if (rebootstrap.isDue(log)) {
     log.warn("Trust Bundle and Server don't agree, rebootstrapping");
     await rebootstrap.forgetBundle();
   }
@@ -117,10 +117,10 @@ async function attestOnce(deps: AttestAtStartDeps, signal: AbortSignal): Promise
       ? deps.log
       : deps.log.child({ trust_domain_id: bundle.trustDomain.idString });
   log.info(bundle === undefined ? 'Bundle is not found' : 'Bundle loaded');
-  const { svid, key } = await loadSvid(deps, log);
+  const { svid, key } = await loadSvid(deps);
   if (svid !== undefined) {
     if (bundle === undefined) throw new Fault('invalid', 'SVID loaded but no bundle in cache');
-    log.info('SVID loaded');
+    log.info('SVID loaded', { spiffe_id: agentIdText(svid) });
     return { svid, bundle };
   }
   log.info('SVID is not found. Starting node attestation');
@@ -160,12 +160,11 @@ const EXPIRY_MARGIN_SECONDS = 1;
 /** The SVID of the last run, or else a new key to attest with (`reference/agent.md` §2.4, first table). */
 async function loadSvid(
   deps: AttestAtStartDeps,
-  log: Log,
 ): Promise<
   | { readonly svid: AgentSvid; readonly key: ManagedKey }
   | { readonly svid: undefined; readonly key: ManagedKey }
 > {
-  const { keyManager, storage, clock } = deps;
+  const { keyManager, storage, clock, log } = deps;
   const stored = storage.data.svid;
   const all = await keyManager.getKeys().catch((error: unknown) => {
     throw wrapFault('unable to load private key', error);

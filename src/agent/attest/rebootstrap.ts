@@ -44,9 +44,9 @@ export class Rebootstrap {
     this.#isDisabled = true;
   }
 
-  /** The server is a stranger: whether it has been one for long enough. */
-  isDue(): boolean {
-    const { delayMilliseconds, clock, log } = this.#deps;
+  /** The server is a stranger: whether it has been one for long enough. The log is that of whoever found it out. */
+  isDue(log: Log): boolean {
+    const { delayMilliseconds, clock } = this.#deps;
     const now = clock.now();
     this.#strangerSince ??= now;
     // A clock that was set back must not make it wait longer than from now on.

@@ -1,10 +1,16 @@
 import { type DenialReason, Fault, type FaultKind, kindOf } from '../../base/fault.ts';
 import { rpcErrorText } from '../../rpc/status.ts';
 
-/** A failed call to the server with words before it, and its status in Go's form after them. */
-export function rpcFailure(prefix: string, thrown: unknown): unknown {
+/** A failed call to the server, its status in Go's form. */
+export const bareRpcFailure = (thrown: unknown): unknown => inWords('', thrown);
+
+/** The same with words before it. */
+export const rpcFailure = (prefix: string, thrown: unknown): unknown =>
+  inWords(`${prefix}: `, thrown);
+
+function inWords(before: string, thrown: unknown): unknown {
   if (!(thrown instanceof Fault)) return thrown; // we gave it up ourselves
-  return new Fault(thrown.kind, `${prefix}: ${rpcErrorText(thrown)}`, {
+  return new Fault(thrown.kind, `${before}${rpcErrorText(thrown)}`, {
     cause: thrown,
     ...(thrown.denial !== undefined && { denial: thrown.denial }),
   });

@@ -105,8 +105,7 @@ describe('many entries', () => {
     w.server.entries = numbered(1);
     await assert.rejects(w.sync(), {
       kind: 'internal',
-      message:
-        'failed to receive entry revision page from server: rpc error: code = Internal desc = no',
+      message: 'rpc error: code = Internal desc = no',
     });
     assert.equal(w.entries.all.length, 25);
   });

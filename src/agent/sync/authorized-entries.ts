@@ -12,7 +12,7 @@ import type {
 import type { Entry as ProtoEntry } from '../../wire/gen/spire/api/types/entry_pb.ts';
 import type { AuthorizedEntry } from '../authorized-entry.ts';
 import { Outbox } from '../server/outbox.ts';
-import { rpcFailure } from '../server/rpc-failure.ts';
+import { bareRpcFailure, rpcFailure } from '../server/rpc-failure.ts';
 import { authorizedEntryMask, entryFromServer, sameEntry } from './entry-from-server.ts';
 
 type EntryClient = Client<typeof EntryService>;
@@ -54,7 +54,7 @@ export class AuthorizedEntries {
     outbox.send({ outputMask: authorizedEntryMask });
     const answers = client.syncAuthorizedEntries(outbox, options)[Symbol.asyncIterator]();
     try {
-      const first = await nextAnswer(answers);
+      const first = await firstAnswer(answers);
       if (first.entryRevisions.length === 0) {
         this.#tellDifference(first.entries);
         this.#metrics.gauge(DROPPED, this.#keepOnly(this.#merge(first.entries)));
@@ -177,11 +177,22 @@ const FROM_SERVER = 'from SPIRE server; are the server and agent versions compat
 
 type Answers = AsyncIterator<SyncAuthorizedEntriesResponse>;
 
-async function nextAnswer(answers: Answers): Promise<SyncAuthorizedEntriesResponse> {
-  const what = 'failed to receive entry revision page from server';
+const NO_PAGE = 'failed to receive entry revision page from server';
+
+/** What keeps the stream from coming about is told without more words, as in SPIRE. */
+const firstAnswer = (answers: Answers): Promise<SyncAuthorizedEntriesResponse> =>
+  answer(answers, bareRpcFailure);
+
+const nextAnswer = (answers: Answers): Promise<SyncAuthorizedEntriesResponse> =>
+  answer(answers, (error) => rpcFailure(NO_PAGE, error));
+
+async function answer(
+  answers: Answers,
+  worded: (error: unknown) => unknown,
+): Promise<SyncAuthorizedEntriesResponse> {
   const { done, value } = await answers.next().catch((error: unknown) => {
-    throw rpcFailure(what, error);
+    throw worded(error);
   });
-  if (done) throw new Fault('unknown', `${what}: EOF`);
+  if (done) throw new Fault('unknown', `${NO_PAGE}: EOF`);
   return value;
 }

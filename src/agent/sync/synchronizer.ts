@@ -129,7 +129,7 @@ export class Synchronizer {
       log.error(STRANGER_REMEDY);
       throw wrapFault('failed to sync with SPIRE Server', error);
     }
-    if (!rebootstrap.isDue()) return;
+    if (!rebootstrap.isDue(log)) return;
     log.warn("Trust Bundle and Server don't agree, rebootstrapping");
     await rebootstrap.forgetAll();
     throw new Fault('failed-precondition', 'shutting down for rebootstrapping', { cause: error });

@@ -72,15 +72,34 @@ async function runCommand([program = '', ...args]: readonly string[]): Promise<C
 
 async function runTests(step: Extract<Step, { tests: unknown }>): Promise<Counts> {
   const files = (await Array.fromAsync(glob(step.tests, { cwd: root }))).toSorted();
+  // Files that share a process are shared out among as many processes as there are cores.
+  const groups = step.isolated ? [files] : dealt(files, availableParallelism());
+  const counts = await Promise.all(groups.map((group) => runFiles(group, step.isolated)));
+  return {
+    passed: sum(counts.map(({ passed }) => passed)),
+    failed: sum(counts.map(({ failed }) => failed)),
+    skipped: sum(counts.map(({ skipped }) => skipped)),
+  };
+}
+
+function sum(numbers: readonly number[]): number {
+  return numbers.reduce((a, b) => a + b, 0);
+}
+
+function dealt(files: readonly string[], hands: number): string[][] {
+  return Array.from({ length: hands }, (_, hand) =>
+    files.filter((_, index) => index % hands === hand),
+  );
+}
+
+async function runFiles(files: readonly string[], isolated: boolean): Promise<Counts> {
   if (files.length === 0) return { passed: 0, failed: 0, skipped: 0 };
   const scratch = await mkdtemp(join(tmpdir(), 'steeple-test-'));
   try {
     const countsFile = join(scratch, 'counts.json');
     const code = await run('node', [
       '--test',
-      ...(step.isolated
-        ? [`--test-concurrency=${availableParallelism()}`]
-        : ['--test-isolation=none']),
+      ...(isolated ? [`--test-concurrency=${availableParallelism()}`] : ['--test-isolation=none']),
       '--disable-warning=ExperimentalWarning',
       `--test-reporter=${join(root, 'tools/failures-reporter.ts')}`,
       '--test-reporter-destination=stdout',

@@ -44,7 +44,7 @@ const host: Host = {
   resolveHost: async (name) => (await import('../ops/config-env.ts')).configFiles.resolveHost(name),
   openLog: async (settings) => (await import('../ops/open-log.ts')).openLog(settings),
   umask: (mask) => (mask === undefined ? process.umask() : process.umask(mask)),
-  inspected: async () => (await import('node:inspector')).url() !== undefined,
+  inspected: async () => process.getBuiltinModule('node:inspector').url() !== undefined,
   homeFolder: () => userInfo().homedir,
   launcher: (program) => join(dirname(realpathSync(process.argv[1] ?? '')), '..', 'bin', program),
   onBug(listener) {

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { readFileBounded } from '../base/files.ts';
 import type { Log } from './log.ts';
 import type { LogSettings } from './open-log.ts';
@@ -22,6 +21,8 @@ const MAX_CONFIG_BYTES = 4 * 1024 * 1024;
 export const configFiles: Pick<ConfigEnv, 'readFile' | 'resolveHost'> = {
   readFile: (path) => readFileBounded(path, MAX_CONFIG_BYTES),
   async resolveHost(host) {
+    // Hardly any configuration names a host.
+    const { lookup } = await import('node:dns/promises');
     try {
       return (await lookup(host)).address;
     } catch (error) {

@@ -1,4 +1,3 @@
-import { lookup } from 'node:dns/promises';
 import { type AddressInfo, isIP, type Server } from 'node:net';
 import { listenFault } from '../base/listen-fault.ts';
 import { createStrangers } from '../base/strangers.ts';
@@ -8,7 +7,7 @@ import { createStrangers } from '../base/strangers.ts';
  * scrapers of `localhost` may know 127.0.0.1 only. Rejects in Go's words if the address cannot be had.
  */
 export async function listenHttp(server: Server, host: string, port: number): Promise<AddressInfo> {
-  const address = isIP(host) === 0 ? (await lookup(host, { order: 'ipv4first' })).address : host;
+  const address = isIP(host) === 0 ? await addressOf(host) : host;
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   const failed = (error: unknown) => {
     reject(listenFault(address, port, error));
@@ -20,6 +19,12 @@ export async function listenHttp(server: Server, host: string, port: number): Pr
   });
   await promise;
   return server.address() as AddressInfo;
+}
+
+/** What resolves names is loaded where there is one. */
+async function addressOf(host: string): Promise<string> {
+  const { lookup } = await import('node:dns/promises');
+  return (await lookup(host, { order: 'ipv4first' })).address;
 }
 
 /** Beyond so many connections the one that is there longest makes room: so whoever comes, asks and goes is answered. */

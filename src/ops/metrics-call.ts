@@ -1,4 +1,5 @@
 import { kindOf } from '../base/fault.ts';
+import { monotonicMilliseconds } from '../base/monotonic.ts';
 import { type MetricLabels, type Metrics, noMetrics } from './metrics.ts';
 import { STATUS_OK, statusNames } from './status-names.ts';
 
@@ -34,12 +35,12 @@ export function startCall(
   labels?: MetricLabels,
 ): (thrown?: unknown) => void {
   if (metrics === noMetrics) return ended;
-  const since = performance.now();
+  const since = monotonicMilliseconds();
   return (thrown) => {
     const status = thrown === undefined ? STATUS_OK : statusNames[kindOf(thrown)];
     const all = labels === undefined ? { status } : { ...labels, status };
     metrics.counter(key, 1, all);
-    metrics.sample(elapsedTimeOf(key), performance.now() - since, all);
+    metrics.sample(elapsedTimeOf(key), monotonicMilliseconds() - since, all);
   };
 }
 

@@ -1,9 +1,12 @@
-import { constants, type ServerHttp2Stream } from 'node:http2';
+import type { ServerHttp2Stream } from 'node:http2';
 import type { Server } from '@grpc/grpc-js';
 import type { CallBudget } from './call-budget.ts';
 
 /** What grpc-js does with each new stream; the version is pinned, and a test tells when it no longer does. */
 type StreamHandler = (interceptors: unknown, stream: ServerHttp2Stream, headers: unknown) => void;
+
+/** RFC 9113 §7. Importing Node's constants would load what else there is. */
+const ENHANCE_YOUR_CALM = 0xb;
 
 export type HeldBytes = {
   /** All requests of a connection. */
@@ -34,7 +37,7 @@ export function boundHeldRequests(
       const budget = budgetOf(interceptors);
       if (!budget.open()) {
         stream.once('error', () => {});
-        stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+        stream.close(ENHANCE_YOUR_CALM);
         return;
       }
       watch(stream, [connection, budget], new MessageGauge(each));
@@ -75,7 +78,7 @@ function watch(
       return fits;
     });
   stream.on('data', (chunk: Buffer) => {
-    if (!hold(message.add(chunk))) stream.close(constants.NGHTTP2_ENHANCE_YOUR_CALM);
+    if (!hold(message.add(chunk))) stream.close(ENHANCE_YOUR_CALM);
   });
   stream.once('close', () => {
     hold(0);

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { monotonicMilliseconds } from '../base/monotonic.ts';
 
 /**
  * On a local socket some clients (grpc-java) name the socket's path as `:authority`. It means nothing there, but Node's
@@ -29,9 +30,9 @@ const MAX_WAIT_MILLISECONDS = 20_000;
  */
 export async function mendAuthority(socket: Socket): Promise<boolean> {
   const opening = new Opening();
-  const deadline = performance.now() + MAX_WAIT_MILLISECONDS;
+  const deadline = monotonicMilliseconds() + MAX_WAIT_MILLISECONDS;
   while (!opening.isOver) {
-    const left = deadline - performance.now();
+    const left = deadline - monotonicMilliseconds();
     const chunk = await readSome(
       socket,
       opening.owesAcknowledgement ? left : Math.min(left, PATIENCE_MILLISECONDS),

@@ -1,4 +1,5 @@
 import type { Clock } from '../../base/clock.ts';
+import { monotonicMilliseconds } from '../../base/monotonic.ts';
 import { TokenBucket } from '../../base/token-bucket.ts';
 import type { LogFields } from '../../ops/log.ts';
 import type { AgentStatus } from '../status.ts';
@@ -30,11 +31,11 @@ export function createRefusalFacts(deps: RefusalFactsDeps): RefusalFacts {
   let restsUntil = -Infinity;
   return (selectors, mayTell) => {
     const now = clock.now();
-    const began = performance.now();
+    const began = monotonicMilliseconds();
     if (began < restsUntil || bucket.take(1, now, 0) === undefined) return {};
     const { entries, lastSync, lastSyncSuccess } = status;
     const [nearest] = nearEntries(entries, selectors).told;
-    const took = performance.now() - began;
+    const took = monotonicMilliseconds() - began;
     if (took > LONG_MILLISECONDS) restsUntil = began + took / MAX_SHARE;
     const lacks = nearest?.lacks.map(({ selector }) => selector) ?? [];
     return {

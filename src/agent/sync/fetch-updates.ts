@@ -1,4 +1,5 @@
 import { kindOf, wrapFault } from '../../base/fault.ts';
+import { monotonicMilliseconds } from '../../base/monotonic.ts';
 import type { Log } from '../../ops/log.ts';
 import type { Bundle } from '../../spiffe/bundle.ts';
 import { Bundle as BundleService } from '../../wire/gen/spire/api/server/bundle/v1/bundle_pb.ts';
@@ -37,10 +38,10 @@ export async function fetchUpdates(
   deps: FetchUpdatesDeps,
   signal: AbortSignal,
 ): Promise<ServerUpdates> {
-  const endsAt = performance.now() + RPC_MILLISECONDS;
+  const endsAt = monotonicMilliseconds() + RPC_MILLISECONDS;
   const options = (): ServerCallOptions => ({
     signal,
-    timeoutMilliseconds: Math.max(0, endsAt - performance.now()),
+    timeoutMilliseconds: Math.max(0, endsAt - monotonicMilliseconds()),
   });
   await fetchEntries(deps, options());
   const entries = deps.entries.all;

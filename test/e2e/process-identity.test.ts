@@ -65,7 +65,7 @@ test('a stream that is open when its process ends is cut, whoever holds it', asy
   await eventually(() => stream.messages.length > 0, 'the first update');
   await lender.die();
   await eventually(() => !stream.isOpen, 'the end of the stream');
-  assert.match(domain.agent.stdout, /Closing the connection of a process that has ended/);
+  await domain.agent.says(/Closing the connection of a process that has ended/);
 });
 
 test('the next process of the same number is not taken for the one that connected', async (t) => {
@@ -116,11 +116,8 @@ test('who becomes a program of another user (setuid) after connecting is given n
     'the other program',
   );
   await assert.rejects(borrower.x509(), refused);
-  assert.match(
-    domain.agent.stdout,
-    /process uid 0 does not match original caller 54321/,
-    'and not for another reason',
-  );
+  // And not for another reason.
+  await domain.agent.says(/process uid 0 does not match original caller 54321/);
 });
 
 test('a process that the kernel hides (not dumpable) is known to an agent of root', async (t) => {

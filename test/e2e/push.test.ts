@@ -43,7 +43,7 @@ test('an agent is told that it was banned', async (t) => {
   const [path = ''] = await domain.agentPaths();
   await domain.runServer('agent', 'ban', '-spiffeID', domain.id(path));
   await within(SOON_MILLISECONDS, domain.agent.exited);
-  assert.match(domain.agent.stdout, /msg="Agent is banned: removing SVID and shutting down"/);
+  await domain.agent.says(/msg="Agent is banned: removing SVID and shutting down"/);
 });
 
 test('whoever is no agent watches nothing', async (t) => {

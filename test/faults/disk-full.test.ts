@@ -136,7 +136,7 @@ describe('a full disk', { skip: await noSmallDisk(), concurrency: true }, () => 
     const leaf = await checkAgentFiles(firstAgent.dataDirectory);
     assert.ok(leaf && leaf.serialNumber !== former.serialNumber);
     await domain.startAgent();
-    assert.match(domain.agent.output, /SVID loaded/);
+    await domain.agent.says(/SVID loaded/);
     await workload.has(domain.id('/workload'));
   });
 });

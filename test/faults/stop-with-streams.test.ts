@@ -50,7 +50,7 @@ test('a server that stops does not wait for agents that only watch', async (t) =
   const took = performance.now() - started;
   assert.ok(took < 5000, `it took ${took.toFixed(0)} ms`);
   assert.equal(await end, 'ended');
-  assert.match(domain.server.output, /Graceful stop successful/);
+  await domain.server.says(/Graceful stop successful/);
 });
 
 test('a server that stops ends streams that do not end, and keeps what it acknowledged', async (t) => {

@@ -132,7 +132,8 @@ test("all that SPIRE's database holds is read", async (t) => {
 test('a database with the same history has the same rows as SPIRE wrote', async (t) => {
   const file = join(await temporaryFolder(t), 'datastore.sqlite3');
   const datastore = await openTestDatastore(t, file, { codeVersion: '1.16.0-dev-unk' });
-  using recorded = new DatabaseSync(fixture, { readOnly: true });
+  // `immutable`: the fixture must not get side files.
+  using recorded = new DatabaseSync(`file:${fixture}?immutable=1`, { readOnly: true });
   for (const { data } of recorded.prepare('select data from bundles order by id').all()) {
     await datastore.bundles.set(storedBundleFromBytes(data as Uint8Array));
   }

@@ -72,8 +72,8 @@ async function runCommand([program = '', ...args]: readonly string[]): Promise<C
 
 async function runTests(step: Extract<Step, { tests: unknown }>): Promise<Counts> {
   const files = (await Array.fromAsync(glob(step.tests, { cwd: root }))).toSorted();
-  // Files that share a process are shared out among as many processes as there are cores.
-  const groups = step.isolated ? [files] : dealt(files, availableParallelism());
+  // Files that share a process are dealt out to two processes for each core: many tests wait as long as they work.
+  const groups = step.isolated ? [files] : dealt(files, 2 * availableParallelism());
   const counts = await Promise.all(groups.map((group) => runFiles(group, step.isolated)));
   return {
     passed: sum(counts.map(({ passed }) => passed)),
